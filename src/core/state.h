@@ -1,0 +1,144 @@
+/*
+ * state.h
+ *		The state of one run in memory, and its bookkeeping.
+ *
+ * A state is the graph plus one small struct a node: what the store has in rows and
+ * what can be derived from them in time proportional to a node's degree (open
+ * predecessors, the heap of ready nodes, counts by status).  It lives in its run's
+ * arena, is a cache, and may be dropped whenever no fold is under way.
+ *
+ * Outputs are references: NULL for a node that has one means "not in memory"; the step
+ * function asks for it when an expression needs it.
+ */
+#ifndef PULSE_CORE_STATE_H
+#define PULSE_CORE_STATE_H
+
+#include "core/graph.h"
+#include "core/status.h"
+#include "core/uuid.h"
+
+typedef enum PulseRunStatus
+{
+	PULSE_RUN_PENDING,			/* live; also while it runs and waits */
+	PULSE_RUN_PAUSED,
+	PULSE_RUN_COMPLETED,
+	PULSE_RUN_FAILED,
+	PULSE_RUN_CANCELLED,
+	PULSE_RUN_TIMED_OUT,
+	PULSE_RUN_QUARANTINED
+} PulseRunStatus;
+
+typedef struct PulseNodeState
+{
+	uint8		status;			/* PulseStatus */
+	uint8		reason;			/* PulseReason */
+	bool		has_row;		/* the store has a row of it */
+	bool		dirty;			/* a NODE command of this step names it */
+	bool		ready;			/* in the heap */
+	bool		outcome_unknown;	/* its last attempt may have had its effect */
+	bool		has_activation;
+	bool		keep_activation;	/* activate again under the same id */
+	int32		attempt;		/* last attempt number; never restarts */
+	int32		tries;			/* attempts the policy has counted */
+	int32		holds;			/* times in a row a host was not available */
+	int32		open_preds;		/* predecessors that do not unblock yet */
+	int32		skipped_preds;
+	PulseUuid	activation;
+	int64		started_at;		/* unix usec; 0: none */
+	int64		ended_at;
+	int64		due;			/* of its timer, while it waits for one */
+	int64		total_deadline;
+	const PulseJson *output;
+	const PulseJson *error;
+	const char *action_version;
+} PulseNodeState;
+
+/* A signal that was accepted and not yet settled. */
+typedef struct PulseSignal
+{
+	int64		seq;			/* order of arrival */
+	const char *id;
+	const char *name;
+	const PulseJson *payload;
+	bool		settled;
+} PulseSignal;
+
+typedef struct PulseRunState
+{
+	PulseArena *arena;			/* owns all of it, this struct included */
+	const PulseGraph *graph;
+	PulseUuid	id;
+	const char *tenant;
+	const char *workflow;
+	int			version;
+	const char *traceparent;	/* or NULL */
+	PulseRunStatus status;
+	int64		submitted_at;
+	int64		start_at;		/* 0: at once */
+	int64		deadline;		/* 0: none */
+	int64		started_at;		/* 0: not yet */
+	int64		ended_at;
+	const PulseJson *input;		/* never NULL once loaded */
+	const PulseJson *output;
+	const PulseJson *error;
+	const PulseJson *run_member;	/* `$.run`, made at first use */
+
+	PulseNodeState *nodes;
+	int			counts[PULSE_FAILED + 1];
+	int		   *heap;			/* ready nodes, lowest id first */
+	int			n_heap;
+	PulseSignal *signals;
+	int			n_signals;
+	int			cap_signals;
+	bool		timers_set;		/* start and deadline timers are in the store */
+} PulseRunState;
+
+/* "pending", "paused", ... */
+extern const char *pulse_run_status_name(PulseRunStatus status);
+extern bool pulse_run_status_parse(const char *s, PulseRunStatus *status);
+
+static inline bool
+pulse_run_status_terminal(PulseRunStatus s)
+{
+	return s >= PULSE_RUN_COMPLETED && s <= PULSE_RUN_TIMED_OUT;
+}
+
+/* A state with every node pending, in an arena of its own. */
+extern PulseRunState *pulse_state_create(const PulseGraph *graph);
+extern void pulse_state_free(PulseRunState *run);
+
+/*
+ * After the statuses of nodes[] were filled in by hand (loading, retry):
+ * recomputes counts, open predecessors and the heap. Linear in the graph.
+ */
+extern void pulse_state_derive(PulseRunState *run);
+
+/*
+ * Changes a node's status and reason, and what depends on it. Costs the
+ * node's degree (times log n for nodes that become ready).
+ */
+extern void pulse_state_set(PulseRunState *run, int node, PulseStatus status, PulseReason reason);
+
+/* The ready node with the lowest id, removed from the heap; -1: none. */
+extern int	pulse_state_pop_ready(PulseRunState *run);
+extern void pulse_state_push_ready(PulseRunState *run, int node);
+
+/* Adds a signal unless one with this id is known; texts are copied. */
+extern void pulse_state_add_signal(PulseRunState *run, int64 seq, const char *id,
+								   const char *name, const PulseJson *payload);
+
+/*
+ * Checks a loaded state as semantics section 2 demands before recovery (with
+ * every node present by construction: output rules and unfinished ancestors);
+ * returns NULL or the first violation as text in arena.
+ */
+extern const char *pulse_state_violation(const PulseRunState *run, PulseArena *arena);
+
+/*
+ * Moves outputs and errors of this step (allocated in the step's scratch arena)
+ * into the run's arena if small, and forgets them otherwise. Call after commit,
+ * before scratch is reset, with the nodes that NODE commands named.
+ */
+extern void pulse_state_settle(PulseRunState *run, const int *nodes, int n);
+
+#endif
