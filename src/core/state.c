@@ -130,6 +130,7 @@ pulse_state_derive(PulseRunState *run)
 
 	memset(run->counts, 0, sizeof(run->counts));
 	run->n_heap = 0;
+	run->n_waits = 0;
 	for (int i = 0; i < graph->n_nodes; i++)
 	{
 		PulseNodeState *n = &run->nodes[i];
@@ -150,7 +151,47 @@ pulse_state_derive(PulseRunState *run)
 		}
 		if (n->status == PULSE_PENDING && n->open_preds == 0)
 			pulse_state_push_ready(run, i);
+		else if (n->status == PULSE_WAITING && n->reason == PULSE_REASON_SIGNAL)
+			pulse_state_add_wait(run, i);
 	}
+}
+
+void
+pulse_state_add_wait(PulseRunState *run, int node)
+{
+	if (run->n_waits == run->cap_waits)
+	{
+		int			cap = Max(4, run->cap_waits * 2);
+
+		run->waits = pulse_arena_grow(run->arena, run->waits,
+									  sizeof(int) * (size_t) run->n_waits,
+									  sizeof(int) * (size_t) cap);
+		run->cap_waits = cap;
+	}
+	run->waits[run->n_waits++] = node;
+}
+
+int
+pulse_state_find_wait(PulseRunState *run, const char *name)
+{
+	int			best = -1;
+	int			kept = 0;
+
+	for (int i = 0; i < run->n_waits; i++)
+	{
+		int			node = run->waits[i];
+		PulseNodeState *n = &run->nodes[node];
+
+		/* those that have gone on are dropped in passing */
+		if (n->status != PULSE_WAITING || n->reason != PULSE_REASON_SIGNAL)
+			continue;
+		run->waits[kept++] = node;
+		if (strcmp(run->graph->nodes[node]->name, name) == 0 &&
+			(best < 0 || heap_before(run, node, best)))
+			best = node;
+	}
+	run->n_waits = kept;
+	return best;
 }
 
 void

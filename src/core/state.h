@@ -35,16 +35,17 @@ typedef struct PulseNodeState
 	bool		has_row;		/* the store has a row of it */
 	bool		dirty;			/* a NODE command of this step names it */
 	bool		ready;			/* in the heap */
+	bool		in_flight;		/* the caller has a call of it under way */
 	bool		outcome_unknown;	/* its last attempt may have had its effect */
-	bool		has_activation;
-	bool		keep_activation;	/* activate again under the same id */
+	bool		has_activation;	/* a pending node that has one is activated under it again */
 	int32		attempt;		/* last attempt number; never restarts */
 	int32		tries;			/* attempts the policy has counted */
 	int32		holds;			/* times in a row a host was not available */
 	int32		open_preds;		/* predecessors that do not unblock yet */
 	int32		skipped_preds;
 	PulseUuid	activation;
-	int64		started_at;		/* unix usec; 0: none */
+	int64		started_at;		/* first activation, unix usec; 0: none */
+	int64		attempt_at;		/* this attempt; 0: not known (loaded) */
 	int64		ended_at;
 	int64		due;			/* of its timer, while it waits for one */
 	int64		total_deadline;
@@ -87,10 +88,12 @@ typedef struct PulseRunState
 	int			counts[PULSE_FAILED + 1];
 	int		   *heap;			/* ready nodes, lowest id first */
 	int			n_heap;
+	int		   *waits;			/* nodes that wait for a signal, some no longer */
+	int			n_waits;
+	int			cap_waits;
 	PulseSignal *signals;
 	int			n_signals;
 	int			cap_signals;
-	bool		timers_set;		/* start and deadline timers are in the store */
 } PulseRunState;
 
 /* "pending", "paused", ... */
@@ -122,6 +125,12 @@ extern void pulse_state_set(PulseRunState *run, int node, PulseStatus status, Pu
 /* The ready node with the lowest id, removed from the heap; -1: none. */
 extern int	pulse_state_pop_ready(PulseRunState *run);
 extern void pulse_state_push_ready(PulseRunState *run, int node);
+
+/* Notes that a node waits for a signal. */
+extern void pulse_state_add_wait(PulseRunState *run, int node);
+
+/* The lowest of the nodes that wait for a signal of this name, or -1. */
+extern int	pulse_state_find_wait(PulseRunState *run, const char *name);
 
 /* Adds a signal unless one with this id is known; texts are copied. */
 extern void pulse_state_add_signal(PulseRunState *run, int64 seq, const char *id,

@@ -38,8 +38,7 @@ typedef enum PulseOutcomeKind
 	PULSE_OUTCOME_FAILED,
 	PULSE_OUTCOME_TIMED_OUT,	/* this attempt; effect unknown */
 	PULSE_OUTCOME_UNKNOWN,		/* sent, no complete answer */
-	PULSE_OUTCOME_HELD,			/* host or action not available: no attempt burned */
-	PULSE_OUTCOME_SUSPEND		/* the host asks to wait for a signal */
+	PULSE_OUTCOME_HELD			/* host or action not available: no attempt burned */
 } PulseOutcomeKind;
 
 typedef struct PulseOutcome
@@ -55,7 +54,6 @@ typedef struct PulseOutcome
 	int64		wait;			/* Retry-After or hold time, usec */
 	int			http_status;	/* 0: none */
 	const char *action_version;
-	const char *signal;			/* SUSPEND */
 } PulseOutcome;
 
 typedef struct PulseFact
@@ -71,6 +69,8 @@ typedef struct PulseFact
 	int64		signal_seq;
 	const PulseJson *payload;	/* SIGNAL: payload; SKIP: output or NULL */
 	const PulseOutcome *outcome;
+	int			ord;			/* set by pulse_step: place in the given order, */
+	int			rank;			/* and of its node among the ids */
 } PulseFact;
 
 typedef enum PulseCommandKind

@@ -1,0 +1,501 @@
+/*
+ * activate.c
+ *		What happens to a node that has become ready, and to a run that is done.
+ *
+ * Owns the rules of activation (semantics section 3) and the context `$` that
+ * expressions see.  It folds no facts.  The context holds only what the node's own
+ * expressions refer to, so that no output is loaded in vain.
+ */
+#ifdef FRONTEND
+#include "postgres_fe.h"
+#else
+#include "postgres.h"
+#endif
+
+#include "core/step_private.h"
+
+#include "core/timetext.h"
+
+#define MAX_DELAY PULSE_MAX_DELAY_US
+
+/*
+ * ---------------------------------------------------------------------
+ * What an evaluation needs
+ * ---------------------------------------------------------------------
+ */
+
+static void
+need(PulseStep *step, int node)
+{
+	for (int i = 0; i < step->n_need; i++)
+	{
+		if (step->need[i] == node)
+			return;
+	}
+	if (step->n_need == step->cap_need)
+	{
+		int			cap = Max(16, step->cap_need * 2);
+
+		step->need = pulse_arena_grow(step->scratch, step->need,
+									  sizeof(int) * (size_t) step->n_need,
+									  sizeof(int) * (size_t) cap);
+		step->cap_need = cap;
+	}
+	step->need[step->n_need++] = node;
+}
+
+static void
+need_outputs(PulseStep *step, const PulseRunState *run, const int *nodes, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		const PulseNodeState *s = &run->nodes[nodes[i]];
+
+		if (pulse_status_has_output(s->status) && s->output == NULL)
+			need(step, nodes[i]);
+	}
+}
+
+/* The nodes whose outputs $.nodes holds for this node. */
+static void
+visible_nodes(PulseStep *step, const PulseRunState *run, int node,
+			  int **nodes, int *n)
+{
+	const PulseNode *def = run->graph->nodes[node];
+
+	if (def->refs_all)
+		pulse_graph_ancestors(run->graph, node, step->scratch, nodes, n);
+	else
+	{
+		*nodes = def->refs;
+		*n = def->n_refs;
+	}
+}
+
+/* True if everything the activation of this node may read is in memory. */
+static bool
+have_inputs(PulseStep *step, const PulseRunState *run, int node)
+{
+	const PulseNode *def = run->graph->nodes[node];
+	int		   *nodes;
+	int			n;
+
+	step->n_need = 0;
+	visible_nodes(step, run, node, &nodes, &n);
+	need_outputs(step, run, nodes, n);
+	if (def->kind == PULSE_KIND_ACTION && def->input == NULL)
+		need_outputs(step, run, def->preds, def->n_preds);
+	if (def->guards >= 0 && run->nodes[def->guards].status == PULSE_SKIPPED &&
+		run->nodes[def->guards].error == NULL)
+		need(step, def->guards);
+	return step->n_need == 0;
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * The context `$`
+ * ---------------------------------------------------------------------
+ */
+
+/* The outputs of these nodes that have one, by id. */
+static const PulseJson *
+outputs_object(PulseStep *step, const PulseRunState *run, const int *nodes, int n)
+{
+	PulseJsonPair *pairs = pulse_arena_alloc(step->scratch, sizeof(*pairs) * (size_t) Max(n, 1));
+	uint32		filled = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		const PulseNodeState *s = &run->nodes[nodes[i]];
+		const PulseNode *def = run->graph->nodes[nodes[i]];
+
+		if (!pulse_status_has_output(s->status))
+			continue;
+		pairs[filled++] = (PulseJsonPair) {def->id, def->id_len, s->output};
+	}
+	return pulse_json_object(step->scratch, pairs, filled);
+}
+
+static const PulseJson *
+run_member(PulseRunState *run)
+{
+	PulseArena *arena = run->arena;
+	PulseJsonPair *pairs;
+	char		text[64];
+
+	if (run->run_member != NULL)
+		return run->run_member;
+	pairs = pulse_arena_alloc(arena, 5 * sizeof(*pairs));
+	pairs[0] = (PulseJsonPair) {"id", 2, pulse_json_string(arena, pulse_uuid_text(&run->id, text))};
+	pulse_timestamp_format(run->started_at, text);
+	pairs[1] = (PulseJsonPair) {"started_at", 10, pulse_json_string(arena, text)};
+	pairs[2] = (PulseJsonPair) {"tenant", 6, pulse_json_string(arena, run->tenant ? run->tenant : "")};
+	pairs[3] = (PulseJsonPair) {"version", 7, pulse_json_int(arena, run->version)};
+	pairs[4] = (PulseJsonPair) {"workflow", 8, pulse_json_string(arena, run->workflow ? run->workflow : "")};
+	run->run_member = pulse_json_object(arena, pairs, 5);
+	return run->run_member;
+}
+
+/* error may be NULL: not in a handler. Keys are given in jsonb order. */
+static const PulseJson *
+context(PulseStep *step, PulseRunState *run, const int *nodes, int n,
+		const PulseJson *error)
+{
+	PulseJsonPair *pairs = pulse_arena_alloc(step->scratch, 5 * sizeof(*pairs));
+	PulseJson  *root = pulse_arena_alloc(step->scratch, sizeof(*root));
+	uint32		k = 0;
+
+	pairs[k++] = (PulseJsonPair) {"run", 3, run_member(run)};
+	if (error != NULL)
+		pairs[k++] = (PulseJsonPair) {"error", 5, error};
+	pairs[k++] = (PulseJsonPair) {"input", 5, run->input};
+	pairs[k++] = (PulseJsonPair) {"nodes", 5, outputs_object(step, run, nodes, n)};
+	if (run->graph->config != NULL)
+		pairs[k++] = (PulseJsonPair) {"config", 6, run->graph->config};
+	root->type = PULSE_JSON_OBJECT;
+	root->len = k;
+	root->u.pairs = pairs;
+	return root;
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * Activation by kind
+ * ---------------------------------------------------------------------
+ */
+
+static void
+fail_expression(PulseStep *step, PulseRunState *run, int node,
+				const char *where, const char *why)
+{
+	pulse_step_fail(step, run, node,
+					pulse_step_error(step, "expression", "%s: %s", where, why));
+}
+
+static void
+activate_pure(PulseStep *step, PulseRunState *run, int node, const PulseJson *root)
+{
+	const char *why;
+	const PulseJson *value = pulse_template_eval(run->graph->nodes[node]->pure, root,
+												 step->scratch, step->max_expr_steps, &why);
+
+	if (value == NULL)
+		fail_expression(step, run, node, "pure", why);
+	else if (step->max_output_bytes > 0 &&
+			 (int64) pulse_json_size(value) > step->max_output_bytes)
+		pulse_step_fail(step, run, node,
+						pulse_step_error(step, "output_too_large", "the value is larger than pulse.max_output_bytes"));
+	else
+		pulse_step_complete(step, run, node, value);
+}
+
+/* The moment a delay node is due; false: *why says what is wrong. */
+static bool
+delay_due(PulseStep *step, const PulseNode *def, const PulseJson *root,
+		  int64 *due, const char **why)
+{
+	const PulseJson *value;
+	int64		usec;
+
+	if (def->delay_expr == NULL)
+	{
+		*due = def->until ? def->until_at : step->now + def->delay;
+		return true;
+	}
+	value = pulse_expr_value(def->delay_expr, root, step->scratch,
+							 step->max_expr_steps, why);
+	if (value == NULL)
+		return false;
+	if (value->type != PULSE_JSON_STRING)
+	{
+		*why = def->until ? "the value is no timestamp text" : "the value is no interval text";
+		return false;
+	}
+	if (def->until)
+		return pulse_timestamp_parse(value->u.text, value->len, due, why);
+	if (!pulse_duration_parse(value->u.text, value->len, &usec, why))
+		return false;
+	*due = usec > MAX_DELAY ? step->now + usec : step->now + Max(usec, 0);
+	return true;
+}
+
+static void
+activate_delay(PulseStep *step, PulseRunState *run, int node, const PulseJson *root)
+{
+	const PulseNode *def = run->graph->nodes[node];
+	const char *why;
+	int64		due;
+
+	if (!delay_due(step, def, root, &due, &why))
+		fail_expression(step, run, node, def->until ? "until" : "delay", why);
+	else if (due - step->now > MAX_DELAY)
+		fail_expression(step, run, node, def->until ? "until" : "delay",
+						"a delay can be 365 days at most");
+	else if (due <= step->now)
+		pulse_step_complete(step, run, node, &pulse_json_null);
+	else
+		pulse_step_wait(step, run, node, PULSE_REASON_TIMER, due);
+}
+
+static void
+activate_signal(PulseStep *step, PulseRunState *run, int node)
+{
+	const PulseNode *def = run->graph->nodes[node];
+
+	for (int i = 0; i < run->n_signals; i++)
+	{
+		PulseSignal *s = &run->signals[i];
+		PulseCommand *cmd;
+
+		if (s->settled || strcmp(s->name, def->name) != 0)
+			continue;
+		cmd = pulse_step_command(step, PULSE_CMD_SIGNAL, node);
+		cmd->signal_id = s->id;
+		cmd->consumed = true;
+		s->settled = true;
+		pulse_step_complete(step, run, node, s->payload);
+		return;
+	}
+	pulse_step_wait(step, run, node, PULSE_REASON_SIGNAL,
+					def->timeout > 0 ? step->now + def->timeout : 0);
+}
+
+static void
+activate_action(PulseStep *step, PulseRunState *run, int node, const PulseJson *root)
+{
+	const PulseNode *def = run->graph->nodes[node];
+	PulseNodeState *n = &run->nodes[node];
+	PulseCommand *cmd;
+	const PulseJson *input;
+	const char *why;
+
+	if (def->input != NULL)
+	{
+		input = pulse_template_eval(def->input, root, step->scratch,
+									step->max_expr_steps, &why);
+		if (input == NULL)
+		{
+			fail_expression(step, run, node, "input", why);
+			return;
+		}
+	}
+	else if (def->n_preds == 0)
+		input = run->input;
+	else
+		input = outputs_object(step, run, def->preds, def->n_preds);
+
+	if (!n->has_activation)
+	{
+		n->activation = pulse_uuid7(step->now, step->prng);
+		n->has_activation = true;
+		n->outcome_unknown = false;
+	}
+	if (def->total_timeout > 0 && n->total_deadline == 0)
+		n->total_deadline = step->now + def->total_timeout;
+	n->attempt_at = step->now;
+	n->attempt++;
+	n->tries++;
+	pulse_state_set(run, node, PULSE_RUNNING, PULSE_REASON_NONE);
+	pulse_step_touch(step, run, node);
+
+	cmd = pulse_step_command(step, PULSE_CMD_DISPATCH, node);
+	cmd->attempt = n->attempt;
+	cmd->activation = n->activation;
+	cmd->input = input;
+}
+
+static void
+activate(PulseStep *step, PulseRunState *run, int node)
+{
+	const PulseNode *def = run->graph->nodes[node];
+	PulseNodeState *n = &run->nodes[node];
+	const PulseJson *error = NULL;
+	const PulseJson *root = NULL;
+	const char *why;
+
+	/* 1. by what came before */
+	if (def->guards >= 0)
+	{
+		const PulseNodeState *guarded = &run->nodes[def->guards];
+
+		if (guarded->status != PULSE_SKIPPED || guarded->reason != PULSE_REASON_ERROR)
+		{
+			pulse_step_skip(step, run, node, PULSE_REASON_UPSTREAM, NULL);
+			return;
+		}
+		error = guarded->error;
+	}
+	else if (def->n_preds > 0 && n->skipped_preds == def->n_preds && !def->run_on_skip)
+	{
+		pulse_step_skip(step, run, node, PULSE_REASON_UPSTREAM, NULL);
+		return;
+	}
+
+	if (n->started_at == 0)
+		n->started_at = step->now;
+	if (def->when != NULL || def->input != NULL || def->pure != NULL ||
+		def->delay_expr != NULL)
+	{
+		int		   *nodes;
+		int			count;
+
+		visible_nodes(step, run, node, &nodes, &count);
+		root = context(step, run, nodes, count, error);
+	}
+
+	/* 2. by its condition; a node that is called again has passed it */
+	if (def->when != NULL && n->attempt == 0)
+	{
+		PulseTruth	truth;
+
+		if (!pulse_expr_match(def->when, root, step->scratch, step->max_expr_steps,
+							  &truth, &why))
+		{
+			fail_expression(step, run, node, "when", why);
+			return;
+		}
+		if (truth != PULSE_TRUE)
+		{
+			pulse_step_skip(step, run, node, PULSE_REASON_WHEN, NULL);
+			return;
+		}
+	}
+
+	/* 3. */
+	switch (def->kind)
+	{
+		case PULSE_KIND_NOOP:
+			pulse_step_complete(step, run, node, &pulse_json_null);
+			break;
+		case PULSE_KIND_PURE:
+			activate_pure(step, run, node, root);
+			break;
+		case PULSE_KIND_DELAY:
+			activate_delay(step, run, node, root);
+			break;
+		case PULSE_KIND_SIGNAL:
+			activate_signal(step, run, node);
+			break;
+		case PULSE_KIND_ACTION:
+			activate_action(step, run, node, root);
+			break;
+	}
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * The end of a run
+ * ---------------------------------------------------------------------
+ */
+
+/* True if all outputs the run's output is made of are in memory. */
+static bool
+have_results(PulseStep *step, const PulseRunState *run)
+{
+	const PulseGraph *graph = run->graph;
+
+	step->n_need = 0;
+	if (graph->output == NULL)
+		need_outputs(step, run, graph->sinks, graph->n_sinks);
+	else if (!graph->output_refs_all)
+		need_outputs(step, run, graph->output_refs, graph->n_output_refs);
+	else
+	{
+		for (int i = 0; i < graph->n_nodes; i++)
+			need_outputs(step, run, &i, 1);
+	}
+	return step->n_need == 0;
+}
+
+static const PulseJson *
+run_output(PulseStep *step, PulseRunState *run, const char **why)
+{
+	const PulseGraph *graph = run->graph;
+	const PulseJson *root;
+
+	if (graph->output == NULL && graph->n_sinks == 1)
+	{
+		const PulseNodeState *n = &run->nodes[graph->sinks[0]];
+
+		return pulse_status_has_output(n->status) ? n->output : &pulse_json_null;
+	}
+	if (graph->output == NULL)
+		return outputs_object(step, run, graph->sinks, graph->n_sinks);
+
+	if (!graph->output_refs_all)
+		root = context(step, run, graph->output_refs, graph->n_output_refs, NULL);
+	else
+	{
+		int		   *all = pulse_arena_alloc(step->scratch, sizeof(int) * (size_t) Max(graph->n_nodes, 1));
+
+		for (int i = 0; i < graph->n_nodes; i++)
+			all[i] = i;
+		root = context(step, run, all, graph->n_nodes, NULL);
+	}
+	return pulse_template_eval(graph->output, root, step->scratch,
+							   step->max_expr_steps, why);
+}
+
+static void
+finish(PulseStep *step, PulseRunState *run)
+{
+	const char *why = NULL;
+	const PulseJson *output = run_output(step, run, &why);
+
+	if (output == NULL)
+		pulse_step_end_run(step, run, PULSE_RUN_FAILED, NULL,
+						   pulse_step_error(step, "expression", "output of the workflow: %s", why),
+						   PULSE_REASON_NONE);
+	else if (step->max_output_bytes > 0 &&
+			 (int64) pulse_json_size(output) > step->max_output_bytes)
+		pulse_step_end_run(step, run, PULSE_RUN_FAILED, NULL,
+						   pulse_step_error(step, "output_too_large", "the run's output is larger than pulse.max_output_bytes"),
+						   PULSE_REASON_NONE);
+	else
+		pulse_step_end_run(step, run, PULSE_RUN_COMPLETED, output, NULL,
+						   PULSE_REASON_NONE);
+}
+
+PulseStepResult
+pulse_step_advance(PulseStep *step, PulseRunState *run)
+{
+	int			node;
+	int			ended;
+
+	/* not begun, or held: what is ready stays in the heap */
+	if (run->status != PULSE_RUN_PENDING || run->started_at == 0)
+		return PULSE_STEP_DONE;
+
+	while (run->status == PULSE_RUN_PENDING &&
+		   (node = pulse_state_pop_ready(run)) >= 0)
+	{
+		if (!have_inputs(step, run, node))
+		{
+			pulse_state_push_ready(run, node);
+			return PULSE_STEP_NEED;
+		}
+		activate(step, run, node);
+	}
+	if (run->status != PULSE_RUN_PENDING)
+		return PULSE_STEP_DONE;
+
+	ended = run->counts[PULSE_COMPLETED] + run->counts[PULSE_REWRITTEN] +
+		run->counts[PULSE_SKIPPED];
+	if (ended == run->graph->n_nodes)
+	{
+		if (!have_results(step, run))
+			return PULSE_STEP_NEED;
+		finish(step, run);
+		return PULSE_STEP_DONE;
+	}
+	if (run->counts[PULSE_RUNNING] + run->counts[PULSE_WAITING] > 0)
+		return PULSE_STEP_DONE;
+
+	step->stuck = pulse_arena_printf(step->scratch,
+									 "no cause of progress: %d pending, %d interrupted, %d failed of %d nodes",
+									 run->counts[PULSE_PENDING],
+									 run->counts[PULSE_INTERRUPTED],
+									 run->counts[PULSE_FAILED],
+									 run->graph->n_nodes);
+	return PULSE_STEP_STUCK;
+}

@@ -1,0 +1,46 @@
+/*
+ * step_private.h
+ *		What the files of the step function share: changes of one node and of the
+ *		run, each with the commands that follow from it.
+ */
+#ifndef PULSE_CORE_STEP_PRIVATE_H
+#define PULSE_CORE_STEP_PRIVATE_H
+
+#include "core/step.h"
+
+/* A new zeroed command at the end of the list. */
+extern PulseCommand *pulse_step_command(PulseStep *step, PulseCommandKind kind, int node);
+
+/* Names the node in a NODE command, once. */
+extern void pulse_step_touch(PulseStep *step, PulseRunState *run, int node);
+
+/* Drops the timer the node waits for, if any. */
+extern void pulse_step_clear_timer(PulseStep *step, PulseRunState *run, int node);
+
+/* The node becomes waiting; due 0: without a timer. */
+extern void pulse_step_wait(PulseStep *step, PulseRunState *run, int node,
+							PulseReason reason, int64 due);
+
+/* Ends of a node. output and error live in scratch or longer. */
+extern void pulse_step_complete(PulseStep *step, PulseRunState *run, int node,
+								const PulseJson *output);
+extern void pulse_step_skip(PulseStep *step, PulseRunState *run, int node,
+							PulseReason reason, const PulseJson *error);
+
+/* on_error applies: the node is skipped, or it fails and the run with it. */
+extern void pulse_step_fail(PulseStep *step, PulseRunState *run, int node,
+							const PulseJson *error);
+
+/* {"class": class, "message": message} in scratch. */
+extern const PulseJson *pulse_step_error(PulseStep *step, const char *class,
+										 const char *fmt,...) pg_attribute_printf(3, 4);
+
+/* Ends the run: interrupts what is under way, drops timers, discards signals. */
+extern void pulse_step_end_run(PulseStep *step, PulseRunState *run, PulseRunStatus status,
+							   const PulseJson *output, const PulseJson *error,
+							   PulseReason interrupted);
+
+/* Activates what is ready and ends the run if all is done (activate.c). */
+extern PulseStepResult pulse_step_advance(PulseStep *step, PulseRunState *run);
+
+#endif
