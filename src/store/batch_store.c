@@ -1,0 +1,508 @@
+/*
+ * batch_store.c
+ *		All that a batch writes: one statement for each table and kind of change.
+ *
+ * Owns the statements and the arrays that feed them.  A row set is a set of
+ * parallel arrays which one statement unnests; the arrays live in the batch's
+ * memory context and die with it.
+ */
+#include "postgres.h"
+
+#include "store/batch_store.h"
+
+#include "catalog/pg_type.h"
+#include "store/rows.h"
+#include "store/spi.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#ifndef XID8ARRAYOID
+#define XID8ARRAYOID 271
+#endif
+
+void
+pulse_writes_init(PulseWrites *w)
+{
+	memset(w, 0, sizeof(*w));
+}
+
+/* Index of a new row with n_columns columns, all NULL. */
+static int
+add_row(PulseRowSet *set, int n_columns)
+{
+	if (set->n == set->cap)
+	{
+		int			cap = Max(64, set->cap * 2);
+
+		set->n_columns = n_columns;
+		for (int c = 0; c < n_columns; c++)
+		{
+			PulseColumn *col = &set->columns[c];
+
+			if (set->cap == 0)
+			{
+				col->values = palloc_extended(sizeof(Datum) * cap, MCXT_ALLOC_HUGE);
+				col->nulls = palloc_extended(sizeof(bool) * cap, MCXT_ALLOC_HUGE);
+			}
+			else
+			{
+				col->values = repalloc_huge(col->values, sizeof(Datum) * cap);
+				col->nulls = repalloc_huge(col->nulls, sizeof(bool) * cap);
+			}
+		}
+		set->cap = cap;
+	}
+	for (int c = 0; c < n_columns; c++)
+	{
+		set->columns[c].values[set->n] = (Datum) 0;
+		set->columns[c].nulls[set->n] = true;
+	}
+	return set->n++;
+}
+
+static inline void
+put(PulseRowSet *set, int row, int col, Datum value)
+{
+	set->columns[col].values[row] = value;
+	set->columns[col].nulls[row] = false;
+}
+
+static inline void
+put_text(PulseRowSet *set, int row, int col, const char *s)
+{
+	if (s != NULL)
+		put(set, row, col, CStringGetTextDatum(s));
+}
+
+static inline void
+put_time(PulseRowSet *set, int row, int col, TimestampTz t)
+{
+	if (t != 0)
+		put(set, row, col, TimestampTzGetDatum(t));
+}
+
+static inline void
+put_jsonb(PulseWrites *w, PulseRowSet *set, int row, int col, Jsonb *jb)
+{
+	if (jb == NULL)
+		return;
+	put(set, row, col, JsonbPGetDatum(jb));
+	w->bytes += VARSIZE(jb);
+}
+
+void
+pulse_writes_node(PulseWrites *w, const PulseNodeWrite *r, bool insert)
+{
+	PulseRowSet *set = insert ? &w->node_insert : &w->node_update;
+	int			row = add_row(set, 16);
+
+	put(set, row, 0, UUIDPGetDatum(r->run));
+	put_text(set, row, 1, r->node);
+	put(set, row, 2, Int16GetDatum((int16) r->part));
+	put_text(set, row, 3, r->status);
+	put_text(set, row, 4, r->reason);
+	put(set, row, 5, Int32GetDatum(r->attempt));
+	put(set, row, 6, Int32GetDatum(r->tries));
+	if (r->activation != NULL)
+		put(set, row, 7, UUIDPGetDatum(r->activation));
+	put(set, row, 8, BoolGetDatum(r->outcome_unknown));
+	put_time(set, row, 9, r->started_at);
+	put_time(set, row, 10, r->ended_at);
+	put_time(set, row, 11, r->due);
+	put_time(set, row, 12, r->total_deadline);
+	put_text(set, row, 13, r->action_version);
+	put_jsonb(w, set, row, 14, r->output);
+	put_jsonb(w, set, row, 15, r->error);
+}
+
+void
+pulse_writes_run(PulseWrites *w, const pg_uuid_t *id, const char *status,
+				 Jsonb *output, Jsonb *error, TimestampTz started_at,
+				 TimestampTz ended_at, TimestampTz deadline)
+{
+	PulseRowSet *set = &w->run_update;
+	int			row = add_row(set, 7);
+
+	put(set, row, 0, UUIDPGetDatum(id));
+	put_text(set, row, 1, status);
+	put_jsonb(w, set, row, 2, output);
+	put_jsonb(w, set, row, 3, error);
+	put_time(set, row, 4, started_at);
+	put_time(set, row, 5, ended_at);
+	put_time(set, row, 6, deadline);
+}
+
+void
+pulse_writes_attempt(PulseWrites *w, const PulseAttemptWrite *r)
+{
+	PulseRowSet *set = &w->attempt_insert;
+	int			row = add_row(set, 13);
+
+	put(set, row, 0, UUIDPGetDatum(r->run));
+	put_text(set, row, 1, r->node);
+	put(set, row, 2, Int32GetDatum(r->attempt));
+	put(set, row, 3, UUIDPGetDatum(r->activation));
+	put_text(set, row, 4, r->outcome);
+	put_text(set, row, 5, r->class_);
+	put_text(set, row, 6, r->code);
+	if (r->http_status != 0)
+		put(set, row, 7, Int32GetDatum(r->http_status));
+	put_jsonb(w, set, row, 8, r->error);
+	put_time(set, row, 9, r->started_at);
+	put_time(set, row, 10, r->ended_at);
+	put_text(set, row, 11, r->action_version);
+	put(set, row, 12, Int64GetDatum(r->epoch));
+}
+
+void
+pulse_writes_timer(PulseWrites *w, bool insert, int part, TimestampTz due,
+				   const pg_uuid_t *run, const char *node, const char *kind)
+{
+	PulseRowSet *set = insert ? &w->timer_insert : &w->timer_delete;
+	int			row = add_row(set, 5);
+
+	put(set, row, 0, Int16GetDatum((int16) part));
+	put(set, row, 1, TimestampTzGetDatum(due));
+	put(set, row, 2, UUIDPGetDatum(run));
+	put_text(set, row, 3, node);
+	put_text(set, row, 4, kind);
+}
+
+void
+pulse_writes_inbox_done(PulseWrites *w, int part, uint64 xid, int64 id)
+{
+	PulseRowSet *set = &w->inbox_delete;
+	int			row = add_row(set, 3);
+
+	put(set, row, 0, Int16GetDatum((int16) part));
+	put(set, row, 1, UInt64GetDatum(xid));
+	put(set, row, 2, Int64GetDatum(id));
+}
+
+void
+pulse_writes_signal(PulseWrites *w, const pg_uuid_t *run, const char *id,
+					bool consumed, const char *node, const char *reason,
+					TimestampTz at)
+{
+	PulseRowSet *set = &w->signal_update;
+	int			row = add_row(set, 6);
+
+	put(set, row, 0, UUIDPGetDatum(run));
+	put_text(set, row, 1, id);
+	put_text(set, row, 2, consumed ? "consumed" : "discarded");
+	put_text(set, row, 3, node);
+	put_text(set, row, 4, reason);
+	put_time(set, row, 5, at);
+}
+
+void
+pulse_writes_log(PulseWrites *w, const pg_uuid_t *run, const char *node,
+				 const char *actor, const char *message, TimestampTz at)
+{
+	PulseRowSet *set = &w->log_insert;
+	int			row = add_row(set, 5);
+
+	put(set, row, 0, UUIDPGetDatum(run));
+	put_text(set, row, 1, node);
+	put_text(set, row, 2, actor);
+	put_text(set, row, 3, message);
+	put_time(set, row, 4, at);
+}
+
+void
+pulse_writes_strike_done(PulseWrites *w, const pg_uuid_t *run)
+{
+	int			row = add_row(&w->strike_delete, 1);
+
+	put(&w->strike_delete, row, 0, UUIDPGetDatum(run));
+}
+
+/* Feeds the columns of a row set to a statement whose arguments are their arrays. */
+static void
+flush_set(PulseRowSet *set, PulseStmt *stmt, const Oid *types)
+{
+	Datum		args[PULSE_ROWSET_COLUMNS];
+
+	if (set->n == 0)
+		return;
+	for (int c = 0; c < set->n_columns; c++)
+		args[c] = pulse_array(types[c], set->columns[c].values,
+							  set->columns[c].nulls, set->n);
+	(void) pulse_stmt_exec(stmt, args, NULL, false, 0);
+	for (int c = 0; c < set->n_columns; c++)
+		pfree(DatumGetPointer(args[c]));
+	set->n = 0;
+}
+
+#define NODE_ARRAYS \
+	UUIDARRAYOID, TEXTARRAYOID, INT2ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, \
+	INT4ARRAYOID, INT4ARRAYOID, UUIDARRAYOID, BOOLARRAYOID, \
+	TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, \
+	TIMESTAMPTZARRAYOID, TEXTARRAYOID, JSONBARRAYOID, JSONBARRAYOID
+
+#define NODE_SOURCE \
+	"ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4), unnest($5)," \
+	" unnest($6), unnest($7), unnest($8), unnest($9), unnest($10), unnest($11)," \
+	" unnest($12), unnest($13), unnest($14), unnest($15), unnest($16))" \
+	" AS u(run, node, part, status, reason, attempt, tries, activation," \
+	" outcome_unknown, started_at, ended_at, due, total_deadline," \
+	" action_version, output, error)"
+
+static void
+flush_nodes(PulseWrites *w)
+{
+	static const Oid types[] = {
+		UUIDOID, TEXTOID, INT2OID, TEXTOID, TEXTOID, INT4OID, INT4OID, UUIDOID,
+		BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
+		TEXTOID, JSONBOID, JSONBOID
+	};
+	static PulseStmt insert = {
+		"INSERT INTO _pulse.node (run, node, part, status, reason, attempt, tries,"
+		" activation, outcome_unknown, started_at, ended_at, due, total_deadline,"
+		" action_version, output, error) SELECT * FROM " NODE_SOURCE,
+		16, {NODE_ARRAYS}
+	};
+	static PulseStmt update = {
+		"UPDATE _pulse.node n SET status = u.status, reason = u.reason,"
+		" attempt = u.attempt, tries = u.tries, activation = u.activation,"
+		" outcome_unknown = u.outcome_unknown, started_at = u.started_at,"
+		" ended_at = u.ended_at, due = u.due, total_deadline = u.total_deadline,"
+		" action_version = u.action_version, output = u.output, error = u.error"
+		" FROM " NODE_SOURCE " WHERE n.run = u.run AND n.node = u.node",
+		16, {NODE_ARRAYS}
+	};
+
+	flush_set(&w->node_insert, &insert, types);
+	flush_set(&w->node_update, &update, types);
+}
+
+static void
+flush_runs(PulseWrites *w)
+{
+	static const Oid types[] = {
+		UUIDOID, TEXTOID, JSONBOID, JSONBOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
+		TIMESTAMPTZOID
+	};
+	static PulseStmt update = {
+		"UPDATE _pulse.run r SET status = u.status, output = u.output,"
+		" error = u.error, started_at = u.started_at, ended_at = u.ended_at,"
+		" deadline = u.deadline"
+		" FROM ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4),"
+		" unnest($5), unnest($6), unnest($7))"
+		" AS u(id, status, output, error, started_at, ended_at, deadline)"
+		" WHERE r.id = u.id",
+		7, {UUIDARRAYOID, TEXTARRAYOID, JSONBARRAYOID, JSONBARRAYOID,
+			TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID}
+	};
+
+	flush_set(&w->run_update, &update, types);
+}
+
+static void
+flush_attempts(PulseWrites *w)
+{
+	static const Oid types[] = {
+		UUIDOID, TEXTOID, INT4OID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, INT4OID,
+		JSONBOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, INT8OID
+	};
+
+	/* a late answer of an attempt that is on record already adds nothing */
+	static PulseStmt insert = {
+		"INSERT INTO _pulse.attempt (run, node, attempt, activation, outcome, class,"
+		" code, http_status, error, started_at, ended_at, action_version, epoch)"
+		" SELECT * FROM ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4),"
+		" unnest($5), unnest($6), unnest($7), unnest($8), unnest($9), unnest($10),"
+		" unnest($11), unnest($12), unnest($13)) ON CONFLICT DO NOTHING",
+		13, {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID, UUIDARRAYOID, TEXTARRAYOID,
+			TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, JSONBARRAYOID,
+			TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID, INT8ARRAYOID}
+	};
+
+	flush_set(&w->attempt_insert, &insert, types);
+}
+
+static void
+flush_timers(PulseWrites *w)
+{
+	static const Oid types[] = {INT2OID, TIMESTAMPTZOID, UUIDOID, TEXTOID, TEXTOID};
+	static PulseStmt delete = {
+		"DELETE FROM _pulse.timer t USING ROWS FROM (unnest($1), unnest($2),"
+		" unnest($3), unnest($4), unnest($5)) AS u(part, due, run, node, kind)"
+		" WHERE t.part = u.part AND t.due = u.due AND t.run = u.run"
+		" AND t.node = u.node AND t.kind = u.kind",
+		5, {INT2ARRAYOID, TIMESTAMPTZARRAYOID, UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID}
+	};
+	static PulseStmt insert = {
+		"INSERT INTO _pulse.timer (part, due, run, node, kind)"
+		" SELECT * FROM ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4),"
+		" unnest($5)) ON CONFLICT DO NOTHING",
+		5, {INT2ARRAYOID, TIMESTAMPTZARRAYOID, UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID}
+	};
+
+	/* what is set again in the same batch must survive: delete first */
+	flush_set(&w->timer_delete, &delete, types);
+	flush_set(&w->timer_insert, &insert, types);
+}
+
+static void
+flush_small(PulseWrites *w)
+{
+	static const Oid inbox_types[] = {INT2OID, XID8OID, INT8OID};
+	static PulseStmt inbox = {
+		"DELETE FROM _pulse.inbox i USING ROWS FROM (unnest($1), unnest($2),"
+		" unnest($3)) AS u(part, xid, id)"
+		" WHERE i.part = u.part AND i.xid = u.xid AND i.id = u.id",
+		3, {INT2ARRAYOID, XID8ARRAYOID, INT8ARRAYOID}
+	};
+	static const Oid signal_types[] = {
+		UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID
+	};
+	static PulseStmt signal = {
+		"UPDATE _pulse.signal s SET state = u.state, node = u.node,"
+		" reason = u.reason, settled_at = u.at"
+		" FROM ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4),"
+		" unnest($5), unnest($6)) AS u(run, id, state, node, reason, at)"
+		" WHERE s.run = u.run AND s.id = u.id AND s.state = 'pending'",
+		6, {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+			TIMESTAMPTZARRAYOID}
+	};
+	static const Oid log_types[] = {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID};
+	static PulseStmt log = {
+		"INSERT INTO _pulse.log (run, node, actor, level, message, at)"
+		" SELECT u.run, u.node, u.actor, 'operator', u.message, u.at"
+		" FROM ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4),"
+		" unnest($5)) AS u(run, node, actor, message, at)",
+		5, {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID}
+	};
+	static const Oid strike_types[] = {UUIDOID};
+	static PulseStmt strike = {
+		"DELETE FROM _pulse.strike s USING unnest($1) AS u(run) WHERE s.run = u.run",
+		1, {UUIDARRAYOID}
+	};
+
+	flush_set(&w->inbox_delete, &inbox, inbox_types);
+	flush_set(&w->signal_update, &signal, signal_types);
+	flush_set(&w->log_insert, &log, log_types);
+	flush_set(&w->strike_delete, &strike, strike_types);
+}
+
+void
+pulse_writes_flush(PulseWrites *w)
+{
+	PulseStoreScope scope;
+
+	pulse_store_enter(&scope);
+	flush_nodes(w);
+	flush_runs(w);
+	flush_attempts(w);
+	flush_timers(w);
+	flush_small(w);
+	pulse_store_leave(&scope);
+	w->bytes = 0;
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * Strikes and quarantine
+ * ---------------------------------------------------------------------
+ */
+
+static int *
+strike_counts(PulseStmt *stmt, Datum *args, const char *nulls, bool read_only, int n)
+{
+	int		   *counts = palloc0(sizeof(int) * (size_t) Max(n, 1));
+	PulseStoreScope scope;
+	uint64		rows;
+
+	pulse_store_enter(&scope);
+	rows = pulse_stmt_exec(stmt, args, nulls, read_only, 0);
+	for (uint64 i = 0; i < rows; i++)
+	{
+		bool		isnull;
+		int			at = DatumGetInt32(pulse_row_datum(i, 1, &isnull));
+
+		counts[at] = DatumGetInt32(pulse_row_datum(i, 2, &isnull));
+	}
+	pulse_store_leave(&scope);
+	return counts;
+}
+
+static Datum
+uuids(const pg_uuid_t *ids, int n)
+{
+	Datum	   *cols = palloc(sizeof(Datum) * (size_t) Max(n, 1));
+
+	for (int i = 0; i < n; i++)
+		cols[i] = UUIDPGetDatum(&ids[i]);
+	return pulse_array(UUIDOID, cols, NULL, n);
+}
+
+int *
+pulse_strikes_add(const pg_uuid_t *ids, const int *parts, int n, Jsonb *error)
+{
+	static PulseStmt stmt = {
+		"WITH u AS (SELECT * FROM ROWS FROM (unnest($1), unnest($2))"
+		" WITH ORDINALITY AS v(run, part, ord)), s AS ("
+		"INSERT INTO _pulse.strike AS k (run, part, strikes, error)"
+		" SELECT u.run, u.part, 1, $3 FROM u"
+		" ON CONFLICT (run) DO UPDATE SET strikes = k.strikes + 1,"
+		" error = COALESCE(EXCLUDED.error, k.error), at = clock_timestamp()"
+		" RETURNING run, strikes)"
+		" SELECT (u.ord - 1)::int4, s.strikes FROM u JOIN s ON s.run = u.run",
+		3, {UUIDARRAYOID, INT2ARRAYOID, JSONBOID}
+	};
+	Datum	   *cols = palloc(sizeof(Datum) * (size_t) Max(n, 1));
+	Datum		args[3];
+	const char *nulls = error == NULL ? "  n" : "   ";
+
+	for (int i = 0; i < n; i++)
+		cols[i] = Int16GetDatum((int16) parts[i]);
+	args[0] = uuids(ids, n);
+	args[1] = pulse_array(INT2OID, cols, NULL, n);
+	args[2] = error == NULL ? (Datum) 0 : JsonbPGetDatum(error);
+	return strike_counts(&stmt, args, nulls, false, n);
+}
+
+int *
+pulse_strikes_read(const pg_uuid_t *ids, int n)
+{
+	static PulseStmt stmt = {
+		"SELECT (u.ord - 1)::int4, s.strikes"
+		" FROM unnest($1) WITH ORDINALITY AS u(run, ord)"
+		" JOIN _pulse.strike s ON s.run = u.run",
+		1, {UUIDARRAYOID}
+	};
+	Datum		args[1];
+
+	args[0] = uuids(ids, n);
+	return strike_counts(&stmt, args, NULL, true, n);
+}
+
+void
+pulse_quarantine_run(const pg_uuid_t *id, Jsonb *error, TimestampTz now)
+{
+	static PulseStmt stmt = {
+		"UPDATE _pulse.run SET status = 'quarantined', error = $2, ended_at = NULL"
+		" WHERE id = $1 AND status IN ('pending', 'paused')",
+		2, {UUIDOID, JSONBOID}
+	};
+	static PulseStmt log = {
+		"INSERT INTO _pulse.log (run, level, message, data, at)"
+		" VALUES ($1, 'error', 'quarantined', $2, $3)",
+		3, {UUIDOID, JSONBOID, TIMESTAMPTZOID}
+	};
+	static PulseStmt clean = {
+		"DELETE FROM _pulse.strike WHERE run = $1", 1, {UUIDOID}
+	};
+	PulseStoreScope scope;
+	Datum		args[3];
+
+	args[0] = UUIDPGetDatum(id);
+	args[1] = JsonbPGetDatum(error);
+	args[2] = TimestampTzGetDatum(now);
+	pulse_store_enter(&scope);
+	if (pulse_stmt_exec(&stmt, args, NULL, false, 0) > 0)
+		(void) pulse_stmt_exec(&log, args, NULL, false, 0);
+	(void) pulse_stmt_exec(&clean, args, NULL, false, 0);
+	pulse_store_leave(&scope);
+}

@@ -1,0 +1,115 @@
+/*
+ * batch_store.h
+ *		All that a batch writes: one statement for each table and kind of change.
+ *
+ * The engine collects rows in these structs and flushes them together; nothing is
+ * written row by row.  Pointers are borrowed until the flush.
+ */
+#ifndef PULSE_STORE_BATCH_STORE_H
+#define PULSE_STORE_BATCH_STORE_H
+
+#include "store/discover_store.h"
+
+/* A column of values to come: grows by doubling in the current memory context. */
+typedef struct PulseColumn
+{
+	Datum	   *values;
+	bool	   *nulls;
+} PulseColumn;
+
+#define PULSE_ROWSET_COLUMNS 16
+
+typedef struct PulseRowSet
+{
+	int			n;
+	int			cap;
+	int			n_columns;
+	PulseColumn columns[PULSE_ROWSET_COLUMNS];
+} PulseRowSet;
+
+typedef struct PulseWrites
+{
+	PulseRowSet node_insert;
+	PulseRowSet node_update;
+	PulseRowSet run_update;
+	PulseRowSet attempt_insert;
+	PulseRowSet timer_insert;
+	PulseRowSet timer_delete;
+	PulseRowSet inbox_delete;
+	PulseRowSet signal_update;
+	PulseRowSet log_insert;
+	PulseRowSet strike_delete;
+	size_t		bytes;			/* of payload so far */
+} PulseWrites;
+
+/* All structs below: times 0 and pointers NULL are SQL NULL. */
+typedef struct PulseNodeWrite
+{
+	const pg_uuid_t *run;
+	int			part;
+	const char *node;
+	const char *status;
+	const char *reason;
+	int			attempt;
+	int			tries;
+	const pg_uuid_t *activation;
+	bool		outcome_unknown;
+	TimestampTz started_at;
+	TimestampTz ended_at;
+	TimestampTz due;
+	TimestampTz total_deadline;
+	const char *action_version;
+	Jsonb	   *output;
+	Jsonb	   *error;
+} PulseNodeWrite;
+
+typedef struct PulseAttemptWrite
+{
+	const pg_uuid_t *run;
+	const char *node;
+	int			attempt;
+	const pg_uuid_t *activation;
+	const char *outcome;
+	const char *class_;
+	const char *code;
+	int			http_status;	/* 0: NULL */
+	Jsonb	   *error;
+	TimestampTz started_at;
+	TimestampTz ended_at;
+	const char *action_version;
+	int64		epoch;
+} PulseAttemptWrite;
+
+extern void pulse_writes_init(PulseWrites *w);
+
+extern void pulse_writes_node(PulseWrites *w, const PulseNodeWrite *row, bool insert);
+extern void pulse_writes_run(PulseWrites *w, const pg_uuid_t *id, const char *status,
+							 Jsonb *output, Jsonb *error, TimestampTz started_at,
+							 TimestampTz ended_at, TimestampTz deadline);
+extern void pulse_writes_attempt(PulseWrites *w, const PulseAttemptWrite *row);
+extern void pulse_writes_timer(PulseWrites *w, bool insert, int part, TimestampTz due,
+							   const pg_uuid_t *run, const char *node, const char *kind);
+extern void pulse_writes_inbox_done(PulseWrites *w, int part, uint64 xid, int64 id);
+extern void pulse_writes_signal(PulseWrites *w, const pg_uuid_t *run, const char *id,
+								bool consumed, const char *node, const char *reason,
+								TimestampTz at);
+extern void pulse_writes_log(PulseWrites *w, const pg_uuid_t *run, const char *node,
+							 const char *actor, const char *message, TimestampTz at);
+extern void pulse_writes_strike_done(PulseWrites *w, const pg_uuid_t *run);
+
+/* Runs the statements. Needs a transaction; throws on any error. */
+extern void pulse_writes_flush(PulseWrites *w);
+
+/*
+ * Strikes: adds one to each run and returns the new counts, in the order of ids.
+ * `error` may be NULL.
+ */
+extern int *pulse_strikes_add(const pg_uuid_t *ids, const int *parts, int n, Jsonb *error);
+
+/* The strikes runs have now, in the order of ids. */
+extern int *pulse_strikes_read(const pg_uuid_t *ids, int n);
+
+/* Sets a live run aside, whatever its state. */
+extern void pulse_quarantine_run(const pg_uuid_t *id, Jsonb *error, TimestampTz now);
+
+#endif
