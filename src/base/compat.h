@@ -7,9 +7,12 @@
 #ifndef PULSE_BASE_COMPAT_H
 #define PULSE_BASE_COMPAT_H
 
+#include "catalog/pg_database.h"
 #include "postmaster/bgworker.h"
 #include "storage/latch.h"
+#include "storage/lock.h"
 #include "storage/proc.h"
+#include "utils/acl.h"
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
@@ -66,6 +69,27 @@ static inline uint32
 pulse_compat_proc_count(void)
 {
 	return ProcGlobal->allProcCount;
+}
+
+static inline bool
+pulse_compat_lock_held(const LOCKTAG *tag, LOCKMODE mode)
+{
+#if PG_VERSION_NUM >= 170000
+	return LockHeldByMe(tag, mode, false);
+#else
+	return LockHeldByMe(tag, mode);
+#endif
+}
+
+/* Whether a role owns a database, or may act as if it did. */
+static inline bool
+pulse_compat_owns_database(Oid database, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(DatabaseRelationId, database, role);
+#else
+	return pg_database_ownercheck(database, role);
+#endif
 }
 
 #endif

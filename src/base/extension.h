@@ -44,9 +44,8 @@ extern Oid	pulse_extension_table(const char *name);
 /*
  * Takes the lock that DROP EXTENSION waits for, until the end of the transaction, then
  * reads pg_extension again. Returns NULL if the extension is not there, or no longer.
- * With conditional, NULL also if the lock is not free.
  */
-extern const PulseExtension *pulse_extension_lock(bool conditional);
+extern const PulseExtension *pulse_extension_lock(void);
 
 /* Counts invalidations that may concern the extension; compare to see "something changed". */
 extern uint64 pulse_extension_generation(void);

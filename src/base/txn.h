@@ -13,9 +13,9 @@
 /*
  * Begins: statement timestamp, activity (a literal, or a string that lives as long as the
  * transaction; NULL leaves it), extension lock with recheck, active snapshot.
- * Current memory context is then the transaction's. If the extension is gone
- * or is another one than at the first call, a worker leaves for good
- * (proc_exit, not an error); driven code gets 55000.
+ * Current memory context is then the transaction's. If the extension is gone,
+ * or is another one than at the first call, or of another version than the library, a
+ * worker leaves for good (proc_exit, not an error); driven code gets an ERROR.
  */
 extern void pulse_txn_begin(const char *activity);
 
@@ -32,10 +32,10 @@ extern void pulse_txn_abort(void);
 extern bool pulse_txn_is_open(void);
 
 /*
- * Like pulse_txn_begin, but returns false, in no transaction, where that
- * would wait for a lock, or leave.
+ * What a worker does before it leaves because the extension is gone (installed
+ * false) or is another one or another version (installed true). Must not throw.
  */
-extern bool pulse_txn_begin_conditional(const char *activity);
+extern void pulse_txn_on_gone(void (*callback) (bool installed));
 
 /*
  * For tests: while driven, transactions are those of a top-level CALL of a C procedure that
