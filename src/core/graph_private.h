@@ -1,0 +1,102 @@
+/*
+ * graph_private.h
+ *		What the files that read a graph share: the reader and its helpers.
+ *
+ * graph_read.c owns the document as a whole, graph_node.c one node, and
+ * graph_check.c what can only be judged when all nodes are known.
+ */
+#ifndef PULSE_CORE_GRAPH_PRIVATE_H
+#define PULSE_CORE_GRAPH_PRIVATE_H
+
+#include "core/graph.h"
+
+/* Longest time a document may name, other than a delay: no overflow of sums. */
+#define PULSE_MAX_DURATION_US	(INT64CONST(36500) * 86400 * 1000000)
+
+/* One place in the document whose expressions read something. */
+typedef struct PulseRefUse
+{
+	int			node;			/* -1: the output of the graph */
+	const PulseExprRefs *refs;
+	const PulseJson *source;	/* what was compiled: a template or a string */
+	const char *path;
+} PulseRefUse;
+
+typedef struct PulseGraphEdge
+{
+	int			from;
+	int			to;
+} PulseGraphEdge;
+
+/*
+ * Lives during one pulse_graph_read. Findings are gathered in `diag`, whose
+ * texts are in scratch, and are copied to the caller at the end.
+ */
+typedef struct PulseGraphReader
+{
+	PulseGraph *graph;			/* in the making */
+	PulseArena *arena;			/* the graph's */
+	PulseArena *scratch;
+	PulseDiag	diag;
+	PulseGraphForm form;
+	bool		short_form;		/* {"edges", "nodes"} */
+	const PulseJson **docs;		/* definition by node number; NULL: short form */
+
+	PulseGraphEdge *edges;
+	int			n_edges;
+	int			cap_edges;
+	int			max_edges;
+	bool		edges_full;		/* the limit was hit, and that was said */
+	bool		broken;			/* the edges are not those that were meant */
+
+	PulseRefUse *uses;
+	int			n_uses;
+	int			cap_uses;
+
+	int		   *stamp;			/* by node number: scratch of duplicate checks */
+	int			n_suggested;	/* bounds the cost of hints */
+} PulseGraphReader;
+
+/* base."key" or base.key; in scratch */
+extern const char *pulse_path_key(PulseArena *arena, const char *base, const char *key);
+
+/* $.nodes.<id>.<key>; key may be NULL */
+extern const char *pulse_node_path(PulseGraphReader *r, int node, const char *key);
+
+/* "Perhaps you meant …." or NULL. */
+extern const char *pulse_hint_word(PulseGraphReader *r, const char *word,
+								   const char *const *words);
+extern const char *pulse_hint_node(PulseGraphReader *r, const char *word, size_t len);
+
+/* A short printable form of a text from the document, for messages. */
+extern const char *pulse_quote(PulseGraphReader *r, const char *text, size_t len);
+
+extern const char *pulse_json_type_name(const PulseJson *value);
+
+/* Adds wrong_type: "must be <what>, not <type>". */
+extern void pulse_wrong_type(PulseGraphReader *r, const char *path,
+							 const PulseJson *value, const char *what);
+
+extern bool pulse_add_edge(PulseGraphReader *r, int from, int to);
+extern void pulse_add_use(PulseGraphReader *r, int node, const PulseExprRefs *refs,
+						  const PulseJson *source, const char *path);
+
+/* False, with a finding, unless value is a positive duration of at most max. */
+extern bool pulse_read_duration(PulseGraphReader *r, const PulseJson *value,
+								const char *path, bool zero_ok, int64 max, int64 *usec);
+
+/* graph_node.c: fills graph->nodes[node] from its definition. */
+extern void pulse_node_read(PulseGraphReader *r, int node);
+
+/* graph_check.c */
+extern void pulse_check_handlers(PulseGraphReader *r);
+extern void pulse_build_edges(PulseGraphReader *r);
+
+/* Fills topo with all nodes in an order of execution; if it cannot, r->broken. */
+extern void pulse_check_cycles(PulseGraphReader *r, int *topo);
+extern void pulse_check_refs(PulseGraphReader *r, const int *topo);
+
+/* graph.c */
+extern void pulse_graph_hash(PulseGraph *graph);
+
+#endif

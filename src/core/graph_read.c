@@ -1,0 +1,818 @@
+/*
+ * graph_read.c
+ *		From a document to a graph.
+ *
+ * Owns the document as a whole: its size, its top level, the list of nodes and
+ * the order of the steps of checking.  Single nodes are read by graph_node.c,
+ * structure and references are judged by graph_check.c.
+ *
+ * The graph is built in an arena of its own, from a copy of the document. The
+ * reader, paths and findings live in a second arena that is freed on return;
+ * findings are copied to the caller's list.  Every fault that can be seen is
+ * reported in one go; only faults that would be echoes of others are not.
+ */
+#ifdef FRONTEND
+#include "postgres_fe.h"
+#else
+#include "postgres.h"
+#endif
+
+#include "core/graph.h"
+
+#include "core/graph_private.h"
+#include "core/retry.h"
+#include "core/suggest.h"
+#include "core/timetext.h"
+
+/* Hints need a comparison with every known word: not for endless faults. */
+#define MAX_SUGGESTIONS 20
+
+/* Edges a live graph may have: as many a node as a document. */
+#define MAX_LIVE_EDGES (PULSE_MAX_EDGES / PULSE_MAX_NODES * PULSE_MAX_LIVE_NODES)
+
+/*
+ * ---------------------------------------------------------------------
+ * Helpers of all readers
+ * ---------------------------------------------------------------------
+ */
+
+const char *
+pulse_path_key(PulseArena *arena, const char *base, const char *key)
+{
+	StringInfoData buf;
+	const char *p = key;
+	char	   *path;
+
+	while ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || *p == '_' ||
+		   (*p >= '0' && *p <= '9' && p > key))
+		p++;
+	if (*p == '\0' && p > key)
+		return pulse_arena_printf(arena, "%s.%s", base, key);
+
+	initStringInfo(&buf);
+	pulse_json_write_string(&buf, key, strlen(key));
+	path = pulse_arena_printf(arena, "%s.%s", base, buf.data);
+	pfree(buf.data);
+	return path;
+}
+
+const char *
+pulse_node_path(PulseGraphReader *r, int node, const char *key)
+{
+	const char *path = pulse_path_key(r->scratch, "$.nodes", r->graph->nodes[node]->id);
+
+	return key == NULL ? path : pulse_path_key(r->scratch, path, key);
+}
+
+static const char *
+suggestion(PulseGraphReader *r, const PulseSuggest *search)
+{
+	if (search->match == NULL)
+		return NULL;
+	return pulse_arena_printf(r->scratch, "Perhaps you meant \"%s\".", search->match);
+}
+
+const char *
+pulse_hint_word(PulseGraphReader *r, const char *word, const char *const *words)
+{
+	PulseSuggest search;
+
+	if (r->n_suggested++ >= PULSE_DIAG_MAX)
+		return NULL;
+	pulse_suggest_begin(&search, word, strlen(word));
+	for (int i = 0; words[i] != NULL; i++)
+		pulse_suggest_offer(&search, words[i], strlen(words[i]));
+	return suggestion(r, &search);
+}
+
+const char *
+pulse_hint_node(PulseGraphReader *r, const char *word, size_t len)
+{
+	PulseSuggest search;
+
+	if (r->n_suggested++ >= MAX_SUGGESTIONS)
+		return NULL;
+	pulse_suggest_begin(&search, word, len);
+	for (int i = 0; i < r->graph->n_nodes; i++)
+		pulse_suggest_offer(&search, r->graph->nodes[i]->id, r->graph->nodes[i]->id_len);
+	return suggestion(r, &search);
+}
+
+const char *
+pulse_quote(PulseGraphReader *r, const char *text, size_t len)
+{
+	StringInfoData buf;
+	size_t		shown = len;
+	char	   *quoted;
+
+	if (len > 60)
+	{
+		/* not in the middle of a character */
+		shown = 57;
+		while (shown > 0 && ((unsigned char) text[shown] & 0xc0) == 0x80)
+			shown--;
+	}
+	initStringInfo(&buf);
+	pulse_json_write_string(&buf, text, shown);
+	quoted = pulse_arena_printf(r->scratch, "%s%s", buf.data, shown < len ? "…" : "");
+	pfree(buf.data);
+	return quoted;
+}
+
+const char *
+pulse_json_type_name(const PulseJson *value)
+{
+	switch (value->type)
+	{
+		case PULSE_JSON_NULL:
+			return "null";
+		case PULSE_JSON_BOOL:
+			return value->u.boolean ? "true" : "false";
+		case PULSE_JSON_NUMBER:
+			return "a number";
+		case PULSE_JSON_STRING:
+			return "a text";
+		case PULSE_JSON_ARRAY:
+			return "a list";
+		case PULSE_JSON_OBJECT:
+			return "an object";
+	}
+	return "?";
+}
+
+void
+pulse_wrong_type(PulseGraphReader *r, const char *path, const PulseJson *value,
+				 const char *what)
+{
+	pulse_diag_error(&r->diag, "wrong_type", path, NULL, "must be %s, not %s",
+					 what, pulse_json_type_name(value));
+}
+
+bool
+pulse_read_duration(PulseGraphReader *r, const PulseJson *value, const char *path,
+					bool zero_ok, int64 max, int64 *usec)
+{
+	static const char *const hint =
+		"Write a duration such as \"500 ms\", \"30 s\", \"2 hours\" or \"3 days\".";
+	const char *why = "it is not understood";
+	int64		n;
+
+	if (value->type != PULSE_JSON_STRING)
+		pulse_diag_error(&r->diag, "wrong_type", path, hint,
+						 "must be a duration, not %s", pulse_json_type_name(value));
+	else if (!pulse_duration_parse(value->u.text, value->len, &n, &why))
+		pulse_diag_error(&r->diag, "bad_duration", path, hint, "%s is no duration: %s",
+						 pulse_quote(r, value->u.text, value->len), why);
+	else if (n == 0 && !zero_ok)
+		pulse_diag_error(&r->diag, "bad_duration", path, hint,
+						 "the duration must be longer than zero");
+	else if (n > max)
+		pulse_diag_error(&r->diag, "bad_duration", path, NULL,
+						 "the duration can be %d days at most",
+						 (int) (max / (INT64CONST(86400) * 1000000)));
+	else
+	{
+		*usec = n;
+		return true;
+	}
+	return false;
+}
+
+bool
+pulse_add_edge(PulseGraphReader *r, int from, int to)
+{
+	if (r->n_edges == r->max_edges)
+	{
+		if (!r->edges_full)
+			pulse_diag_error(&r->diag, "limit_edges", r->short_form ? "$.edges" : "$.nodes",
+							 NULL, "the document has more than %d edges", r->max_edges);
+		r->edges_full = true;
+		r->broken = true;
+		return false;
+	}
+	if (r->n_edges == r->cap_edges)
+	{
+		int			cap = Max(64, r->cap_edges * 2);
+
+		r->edges = pulse_arena_grow(r->scratch, r->edges,
+									sizeof(PulseGraphEdge) * (size_t) r->n_edges,
+									sizeof(PulseGraphEdge) * (size_t) cap);
+		r->cap_edges = cap;
+	}
+	r->edges[r->n_edges].from = from;
+	r->edges[r->n_edges].to = to;
+	r->n_edges++;
+	return true;
+}
+
+void
+pulse_add_use(PulseGraphReader *r, int node, const PulseExprRefs *refs,
+			  const PulseJson *source, const char *path)
+{
+	PulseRefUse *use;
+
+	if (refs->n_nodes == 0 && refs->n_members == 0 && !refs->all_nodes)
+		return;
+	if (r->n_uses == r->cap_uses)
+	{
+		int			cap = Max(32, r->cap_uses * 2);
+
+		r->uses = pulse_arena_grow(r->scratch, r->uses,
+								   sizeof(PulseRefUse) * (size_t) r->n_uses,
+								   sizeof(PulseRefUse) * (size_t) cap);
+		r->cap_uses = cap;
+	}
+	use = &r->uses[r->n_uses++];
+	use->node = node;
+	use->refs = refs;
+	use->source = source;
+	use->path = path;
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * Size
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Bytes of the compact text, counted until it is over the limit; -1: nested
+ * too deep. Nothing is copied before this is known.
+ */
+static int64
+text_size(const PulseJson *value, int depth, int64 limit)
+{
+	int64		size = 2;
+
+	switch (value->type)
+	{
+		case PULSE_JSON_NULL:
+		case PULSE_JSON_BOOL:
+			return 5;
+		case PULSE_JSON_NUMBER:
+			return value->len;
+		case PULSE_JSON_STRING:
+			return (int64) value->len + 2;
+		case PULSE_JSON_ARRAY:
+		case PULSE_JSON_OBJECT:
+			break;
+	}
+	if (depth == PULSE_JSON_MAX_DEPTH)
+		return -1;
+	for (uint32 i = 0; i < value->len && size <= limit; i++)
+	{
+		const PulseJson *item;
+		int64		part;
+
+		if (value->type == PULSE_JSON_ARRAY)
+			item = value->u.items[i];
+		else
+		{
+			item = value->u.pairs[i].value;
+			size += value->u.pairs[i].key_len + 3;
+		}
+		part = text_size(item, depth + 1, limit - size);
+		if (part < 0)
+			return -1;
+		size += part + 1;
+	}
+	return size;
+}
+
+static bool
+check_size(PulseDiag *diag, const PulseJson *document, PulseGraphForm form)
+{
+	int64		limit = form == PULSE_GRAPH_DEFINE ? PULSE_MAX_GRAPH_BYTES : PG_INT64_MAX / 2;
+	int64		size = text_size(document, 0, limit);
+
+	if (size < 0)
+		pulse_diag_error(diag, "limit_depth", "$", NULL,
+						 "the document is nested more than %d deep",
+						 PULSE_JSON_MAX_DEPTH);
+	else if (size > limit)
+		pulse_diag_error(diag, "limit_bytes", "$",
+						 "Keep large data outside of the workflow, and refer to it.",
+						 "the document is larger than %d bytes", (int) limit);
+	return size >= 0 && size <= limit;
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * Nodes
+ * ---------------------------------------------------------------------
+ */
+
+typedef struct NodeEntry
+{
+	const char *id;
+	uint32		len;
+	const PulseJson *doc;
+} NodeEntry;
+
+static int
+compare_entries(const void *a, const void *b)
+{
+	const NodeEntry *x = a;
+	const NodeEntry *y = b;
+	int			c = memcmp(x->id, y->id, Min(x->len, y->len));
+
+	return c != 0 ? c : (x->len > y->len) - (x->len < y->len);
+}
+
+/* What is wrong with an id, or NULL. */
+static const char *
+id_fault(PulseGraphReader *r, const char *id, size_t len)
+{
+	size_t		max = r->form == PULSE_GRAPH_LIVE ? PULSE_MAX_LIVE_ID : PULSE_MAX_ID;
+
+	if (len == 0)
+		return "a node id cannot be empty";
+	if (len > max)
+		return pulse_arena_printf(r->scratch, "a node id can have %d bytes at most, not %zu",
+								  (int) max, len);
+	for (size_t i = 0; i < len; i++)
+	{
+		char		c = id[i];
+
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			(c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.')
+			continue;
+		if (c == ':')
+		{
+			if (r->form == PULSE_GRAPH_LIVE)
+				continue;
+			return "\":\" is reserved for ids that are made at run time";
+		}
+		return pulse_arena_printf(r->scratch, "the node id %s has a character that ids may not have",
+								  pulse_quote(r, id, len));
+	}
+	return NULL;
+}
+
+static bool
+check_id(PulseGraphReader *r, const char *path, const char *id, size_t len)
+{
+	const char *fault = id_fault(r, id, len);
+
+	if (fault == NULL)
+		return true;
+	pulse_diag_error(&r->diag, "bad_id", path,
+					 "Ids are made of ASCII letters, digits, \"_\", \"-\" and \".\".",
+					 "%s", fault);
+	r->broken = true;
+	return false;
+}
+
+/* Numbers the nodes in id order; entries are sorted. */
+static bool
+make_nodes(PulseGraphReader *r, const NodeEntry *entries, int n)
+{
+	PulseGraph *graph = r->graph;
+	int			max = r->form == PULSE_GRAPH_LIVE ? PULSE_MAX_LIVE_NODES : PULSE_MAX_NODES;
+	PulseNode  *block;
+
+	if (n > max)
+	{
+		pulse_diag_error(&r->diag, "limit_nodes", "$.nodes", NULL,
+						 "the document has more than %d nodes", max);
+		return false;
+	}
+	block = pulse_arena_zalloc(r->arena, sizeof(PulseNode) * (size_t) n);
+	graph->nodes = pulse_arena_alloc(r->arena, sizeof(PulseNode *) * (size_t) n);
+	graph->n_nodes = n;
+	r->docs = pulse_arena_alloc(r->scratch, sizeof(PulseJson *) * (size_t) n);
+	r->stamp = pulse_arena_zalloc(r->scratch, sizeof(int) * (size_t) n);
+	for (int i = 0; i < n; i++)
+	{
+		PulseNode  *node = &block[i];
+
+		node->id = entries[i].id;
+		node->id_len = entries[i].len;
+		node->rank = i;
+		node->kind = PULSE_KIND_NOOP;
+		node->delay = -1;
+		node->handler = -1;
+		node->guards = -1;
+		pulse_retry_defaults(&node->retry);
+		graph->nodes[i] = node;
+		r->docs[i] = entries[i].doc;
+	}
+	return true;
+}
+
+/* {"nodes": {id: definition, …}} */
+static bool
+read_nodes(PulseGraphReader *r, const PulseJson *nodes)
+{
+	NodeEntry  *entries = pulse_arena_alloc(r->scratch, sizeof(NodeEntry) * (size_t) nodes->len);
+	int			n = 0;
+
+	if (nodes->len > (uint32) (r->form == PULSE_GRAPH_LIVE ? PULSE_MAX_LIVE_NODES : PULSE_MAX_NODES))
+		return make_nodes(r, entries, (int) nodes->len);
+	for (uint32 i = 0; i < nodes->len; i++)
+	{
+		const PulseJsonPair *pair = &nodes->u.pairs[i];
+
+		if (!check_id(r, pulse_path_key(r->scratch, "$.nodes", pair->key),
+					  pair->key, pair->key_len))
+			continue;
+		entries[n].id = pair->key;
+		entries[n].len = pair->key_len;
+		entries[n].doc = pair->value;
+		n++;
+	}
+	qsort(entries, (size_t) n, sizeof(NodeEntry), compare_entries);
+	if (!make_nodes(r, entries, n))
+		return false;
+	for (int i = 0; i < n; i++)
+		pulse_node_read(r, i);
+	return true;
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * The short form: {"edges": [["a", "b"], …], "nodes": ["x", …]}
+ * ---------------------------------------------------------------------
+ */
+
+static bool
+short_id(PulseGraphReader *r, const PulseJson *item, const char *path)
+{
+	if (item->type == PULSE_JSON_STRING)
+		return check_id(r, path, item->u.text, item->len);
+	pulse_wrong_type(r, path, item, "a node id");
+	r->broken = true;
+	return false;
+}
+
+static void
+short_edge(PulseGraphReader *r, const PulseJson *edge, uint32 i, NodeEntry *entries, int *n)
+{
+	const char *path = pulse_arena_printf(r->scratch, "$.edges[%u]", i);
+
+	if (edge->type != PULSE_JSON_ARRAY || edge->len != 2)
+	{
+		pulse_diag_error(&r->diag, "wrong_type", path, "Write an edge as [\"a\", \"b\"].",
+						 "must be a list of two node ids");
+		r->broken = true;
+		return;
+	}
+	for (int k = 0; k < 2; k++)
+	{
+		const PulseJson *item = edge->u.items[k];
+
+		if (!short_id(r, item, pulse_arena_printf(r->scratch, "%s[%d]", path, k)))
+			return;
+		entries[*n].id = item->u.text;
+		entries[*n].len = item->len;
+		entries[*n].doc = NULL;
+		(*n)++;
+	}
+}
+
+static int
+compare_edges(const void *a, const void *b)
+{
+	const PulseGraphEdge *x = a;
+	const PulseGraphEdge *y = b;
+
+	if (x->to != y->to)
+		return x->to < y->to ? -1 : 1;
+	return (x->from > y->from) - (x->from < y->from);
+}
+
+/* Resolves the edges; returns false at the limit. */
+static void
+short_edges(PulseGraphReader *r, const PulseJson *edges)
+{
+	for (uint32 i = 0; i < edges->len; i++)
+	{
+		const PulseJson *from = edges->u.items[i]->u.items[0];
+		const PulseJson *to = edges->u.items[i]->u.items[1];
+		int			a = pulse_graph_find(r->graph, from->u.text, from->len);
+		int			b = pulse_graph_find(r->graph, to->u.text, to->len);
+
+		if (a == b)
+		{
+			pulse_diag_error(&r->diag, "self_edge",
+							 pulse_arena_printf(r->scratch, "$.edges[%u]", i), NULL,
+							 "node \"%s\" cannot come after itself", from->u.text);
+			r->broken = true;
+		}
+		else if (!pulse_add_edge(r, a, b))
+			return;
+	}
+	qsort(r->edges, (size_t) r->n_edges, sizeof(PulseGraphEdge), compare_edges);
+	for (int i = 1; i < r->n_edges; i++)
+	{
+		if (compare_edges(&r->edges[i - 1], &r->edges[i]) != 0)
+			continue;
+		pulse_diag_error(&r->diag, "duplicate_entry", "$.edges", "Name each edge once.",
+						 "the edge [\"%s\", \"%s\"] is listed twice",
+						 r->graph->nodes[r->edges[i].from]->id,
+						 r->graph->nodes[r->edges[i].to]->id);
+		r->broken = true;
+	}
+}
+
+static bool
+read_short(PulseGraphReader *r, const PulseJson *edges, const PulseJson *nodes)
+{
+	uint32		n_edges = edges != NULL ? edges->len : 0;
+	uint32		n_nodes = nodes != NULL ? nodes->len : 0;
+	NodeEntry  *entries;
+	NodeEntry  *listed;
+	int			n = 0;
+	int			n_listed = 0;
+	int			unique = 0;
+
+	if (n_edges > (uint32) r->max_edges || n_nodes > PULSE_MAX_LIVE_NODES)
+	{
+		bool		many = n_nodes > PULSE_MAX_LIVE_NODES;
+
+		pulse_diag_error(&r->diag, many ? "limit_nodes" : "limit_edges",
+						 many ? "$.nodes" : "$.edges", NULL,
+						 "the document has more than %d %s",
+						 many ? PULSE_MAX_LIVE_NODES : r->max_edges,
+						 many ? "nodes" : "edges");
+		return false;
+	}
+	entries = pulse_arena_alloc(r->scratch, sizeof(NodeEntry) * ((size_t) n_edges * 2 + n_nodes));
+	for (uint32 i = 0; i < n_nodes; i++)
+	{
+		const PulseJson *item = nodes->u.items[i];
+
+		if (!short_id(r, item, pulse_arena_printf(r->scratch, "$.nodes[%u]", i)))
+			continue;
+		entries[n].id = item->u.text;
+		entries[n].len = item->len;
+		entries[n].doc = NULL;
+		n++;
+	}
+
+	/* among the listed ones a repeat is a fault, edges may repeat them */
+	n_listed = n;
+	listed = pulse_arena_alloc(r->scratch, sizeof(NodeEntry) * (size_t) n_listed);
+	if (n_listed > 0)
+		memcpy(listed, entries, sizeof(NodeEntry) * (size_t) n_listed);
+	qsort(listed, (size_t) n_listed, sizeof(NodeEntry), compare_entries);
+	for (int i = 1; i < n_listed; i++)
+	{
+		if (compare_entries(&listed[i - 1], &listed[i]) == 0)
+			pulse_diag_error(&r->diag, "duplicate_node", "$.nodes", "Name each node once.",
+							 "the node \"%s\" is listed twice", listed[i].id);
+	}
+
+	for (uint32 i = 0; i < n_edges; i++)
+		short_edge(r, edges->u.items[i], i, entries, &n);
+	qsort(entries, (size_t) n, sizeof(NodeEntry), compare_entries);
+	for (int i = 0; i < n; i++)
+	{
+		if (unique == 0 || compare_entries(&entries[unique - 1], &entries[i]) != 0)
+			entries[unique++] = entries[i];
+	}
+	if (!make_nodes(r, entries, unique))
+		return false;
+	if (n_edges > 0 && !r->broken)
+		short_edges(r, edges);
+	return true;
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * The top level
+ * ---------------------------------------------------------------------
+ */
+
+static void
+read_budget(PulseGraphReader *r, const PulseJson *value, PulseBudget *budget)
+{
+	static const char *const keys[] = {"nodes", "edges", "depth", "frontier", "operations", NULL};
+	int64	   *fields[] = {&budget->nodes, &budget->edges, &budget->depth,
+	&budget->frontier, &budget->operations};
+
+	if (value->type != PULSE_JSON_OBJECT)
+	{
+		pulse_wrong_type(r, "$.budget", value, "an object");
+		return;
+	}
+	r->graph->budget_given = true;
+	for (uint32 i = 0; i < value->len; i++)
+	{
+		const PulseJsonPair *pair = &value->u.pairs[i];
+		const char *path = pulse_path_key(r->scratch, "$.budget", pair->key);
+		int			k = 0;
+		int64		n;
+
+		while (keys[k] != NULL && strcmp(keys[k], pair->key) != 0)
+			k++;
+		if (keys[k] == NULL)
+			pulse_diag_error(&r->diag, "unknown_key", path,
+							 pulse_hint_word(r, pair->key, keys),
+							 "unknown key %s", pulse_quote(r, pair->key, pair->key_len));
+		else if (!pulse_json_as_int(pair->value, &n) || n < 0)
+			pulse_diag_error(&r->diag, "bad_budget", path, NULL,
+							 "must be a whole number, zero or more");
+		else
+			*fields[k] = n;
+	}
+}
+
+static void
+read_top_key(PulseGraphReader *r, const PulseJsonPair *pair)
+{
+	static const char *const long_keys[] = {"nodes", "output", "config", "budget",
+	"deadline", "description", NULL};
+	static const char *const short_keys[] = {"nodes", "edges", NULL};
+	const char *const *keys = r->short_form ? short_keys : long_keys;
+	PulseGraph *graph = r->graph;
+	const PulseJson *value = pair->value;
+	const char *path = pulse_path_key(r->scratch, "$", pair->key);
+	int			k = 0;
+
+	while (keys[k] != NULL && strcmp(keys[k], pair->key) != 0)
+		k++;
+	if (!r->short_form && strcmp(pair->key, "steps") == 0)
+	{
+		pulse_diag_error(&r->diag, "kind_unavailable", path,
+						 "Write the workflow as \"nodes\" with \"after\".",
+						 "this version of pulse does not have the linear form \"steps\" yet");
+		return;
+	}
+	if (keys[k] == NULL)
+	{
+		pulse_diag_error(&r->diag, "unknown_key", path,
+						 pulse_hint_word(r, pair->key, keys),
+						 "unknown key %s", pulse_quote(r, pair->key, pair->key_len));
+		return;
+	}
+	if (r->short_form)
+		return;
+	switch (k)
+	{
+		case 1:
+			graph->output = pulse_template_compile(r->arena, value, path, &r->diag);
+			if (graph->output != NULL)
+				pulse_add_use(r, -1, pulse_template_refs(graph->output), value, path);
+			break;
+		case 2:
+			if (value->type == PULSE_JSON_OBJECT)
+				graph->config = value;
+			else
+				pulse_wrong_type(r, path, value, "an object");
+			break;
+		case 3:
+			read_budget(r, value, &graph->budget);
+			break;
+		case 4:
+			(void) pulse_read_duration(r, value, path, false, PULSE_MAX_DURATION_US,
+									   &graph->deadline);
+			break;
+		case 5:
+			if (value->type == PULSE_JSON_STRING)
+				graph->description = value->u.text;
+			else
+				pulse_wrong_type(r, path, value, "a text");
+			break;
+		default:				/* nodes */
+			break;
+	}
+}
+
+/* The nodes in whichever form; false if there is nothing to judge further. */
+static bool
+read_structure(PulseGraphReader *r, const PulseJson *doc)
+{
+	const PulseJson *nodes = pulse_json_get(doc, "nodes");
+	const PulseJson *edges = pulse_json_get(doc, "edges");
+
+	if (!r->short_form)
+	{
+		if (nodes == NULL)
+		{
+			if (pulse_json_get(doc, "steps") == NULL)
+				pulse_diag_error(&r->diag, "missing_key", "$",
+								 "A workflow is an object with the key \"nodes\".",
+								 "the key \"nodes\" is missing");
+			return false;
+		}
+		if (nodes->type != PULSE_JSON_OBJECT)
+		{
+			pulse_wrong_type(r, "$.nodes", nodes, "an object of node definitions by id");
+			return false;
+		}
+		return read_nodes(r, nodes);
+	}
+	if (nodes != NULL && nodes->type != PULSE_JSON_ARRAY)
+	{
+		pulse_wrong_type(r, "$.nodes", nodes, "a list of node ids beside \"edges\"");
+		return false;
+	}
+	if (edges != NULL && edges->type != PULSE_JSON_ARRAY)
+	{
+		pulse_wrong_type(r, "$.edges", edges, "a list of edges");
+		return false;
+	}
+	return read_short(r, edges, nodes);
+}
+
+static void
+read_document(PulseGraphReader *r, const PulseJson *doc)
+{
+	int		   *topo;
+
+	if (doc->type != PULSE_JSON_OBJECT)
+	{
+		pulse_diag_error(&r->diag, "wrong_type", "$",
+						 "A workflow is an object with the key \"nodes\".",
+						 "must be an object, not %s", pulse_json_type_name(doc));
+		return;
+	}
+	if (r->form == PULSE_GRAPH_LIVE)
+	{
+		const PulseJson *nodes = pulse_json_get(doc, "nodes");
+
+		r->short_form = doc->len == 0 || pulse_json_get(doc, "edges") != NULL ||
+			(nodes != NULL && nodes->type == PULSE_JSON_ARRAY);
+	}
+	for (uint32 i = 0; i < doc->len; i++)
+		read_top_key(r, &doc->u.pairs[i]);
+	if (!read_structure(r, doc))
+		return;
+
+	pulse_check_handlers(r);
+	pulse_build_edges(r);
+	topo = pulse_arena_alloc(r->scratch, sizeof(int) * (size_t) r->graph->n_nodes);
+	pulse_check_cycles(r, topo);
+	pulse_check_refs(r, topo);
+}
+
+/* The caller's list gets copies, and the count of those not kept. */
+static void
+hand_over(PulseDiag *to, const PulseDiag *from)
+{
+	int			kept_errors = 0;
+
+	for (int i = 0; i < from->n; i++)
+	{
+		PulseFinding f = from->items[i];
+
+		f.path = pulse_arena_strdup(to->arena, f.path);
+		f.message = pulse_arena_strdup(to->arena, f.message);
+		if (f.hint != NULL)
+			f.hint = pulse_arena_strdup(to->arena, f.hint);
+		if (f.severity == PULSE_SEV_ERROR)
+			kept_errors++;
+		pulse_diag_add(to, &f);
+	}
+	to->n_errors += from->n_errors - kept_errors;
+}
+
+PulseGraph *
+pulse_graph_read(const PulseJson *document, PulseGraphForm form, PulseDiag *diag)
+{
+	PulseGraphReader reader;
+	PulseGraphReader *r = &reader;
+	PulseArena *arena;
+	PulseGraph *graph;
+	bool		ok;
+
+	if (!check_size(diag, document, form))
+		return NULL;
+
+	arena = pulse_arena_create(0);
+	graph = pulse_arena_zalloc(arena, sizeof(PulseGraph));
+	graph->arena = arena;
+	graph->source = pulse_json_copy(arena, document);
+	graph->budget.nodes = graph->budget.edges = graph->budget.depth = -1;
+	graph->budget.frontier = graph->budget.operations = -1;
+
+	memset(r, 0, sizeof(*r));
+	r->graph = graph;
+	r->arena = arena;
+	r->scratch = pulse_arena_create(0);
+	r->form = form;
+	r->max_edges = form == PULSE_GRAPH_LIVE ? MAX_LIVE_EDGES : PULSE_MAX_EDGES;
+	pulse_diag_init(&r->diag, r->scratch);
+
+	read_document(r, graph->source);
+
+	ok = r->diag.n_errors == 0;
+	if (ok)
+		pulse_graph_hash(graph);
+	hand_over(diag, &r->diag);
+	pulse_arena_free(r->scratch);
+	if (!ok)
+	{
+		pulse_arena_free(arena);
+		graph = NULL;
+	}
+	return graph;
+}
+
+void
+pulse_graph_free(PulseGraph *graph)
+{
+	if (graph != NULL)
+		pulse_arena_free(graph->arena);
+}

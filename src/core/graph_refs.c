@@ -1,0 +1,471 @@
+/*
+ * graph_refs.c
+ *		What the expressions of a graph read, and whether they may.
+ *
+ * Owns the rule that a node reads outputs of its ancestors only, and the
+ * vectors `refs` of the nodes.  Whether one node is an ancestor of another is
+ * answered for 64 referenced nodes at a time, by one walk in the order of
+ * execution over the part of the graph between them and their readers: memory
+ * is one word a node, whatever the number of references.
+ */
+#ifdef FRONTEND
+#include "postgres_fe.h"
+#else
+#include "postgres.h"
+#endif
+
+#include "core/graph_private.h"
+
+#include "core/suggest.h"
+
+/* One node read by one place. */
+typedef struct Ref
+{
+	int			ref;			/* the node that is read */
+	int			node;			/* the node that reads, or -1: the output */
+	int			use;			/* index into r->uses */
+	int			pos;			/* of ref in the order of execution */
+	bool		bad;
+} Ref;
+
+typedef struct RefList
+{
+	Ref		   *items;
+	int			n;
+	int			cap;
+} RefList;
+
+/*
+ * ---------------------------------------------------------------------
+ * Where exactly
+ * ---------------------------------------------------------------------
+ */
+
+static bool
+listed(const char **list, int n, const char *what)
+{
+	for (int i = 0; i < n; i++)
+	{
+		if (strcmp(list[i], what) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The path of the first expression in `value` that reads the node or member
+ * `what`; also its text. NULL: it is not in here. Only for faults.
+ */
+static const char *
+locate(PulseGraphReader *r, const PulseJson *value, const char *path, bool is_expr,
+	   const char *what, bool member, const PulseJson **text)
+{
+	if (is_expr)
+	{
+		PulseDiag	ignored;
+		PulseExpr  *expr;
+		const PulseExprRefs *refs;
+
+		pulse_diag_init(&ignored, r->scratch);
+		expr = pulse_expr_parse(r->scratch, value->u.text, value->len, path, &ignored);
+		if (expr == NULL)
+			return NULL;
+		refs = pulse_expr_refs(expr);
+		if (!(member ? listed(refs->members, refs->n_members, what)
+			  : listed(refs->nodes, refs->n_nodes, what)))
+			return NULL;
+		*text = value;
+		return path;
+	}
+	if (value->type == PULSE_JSON_OBJECT)
+	{
+		for (uint32 i = 0; i < value->len; i++)
+		{
+			const PulseJsonPair *pair = &value->u.pairs[i];
+			bool		only = value->len == 1;
+			bool		expr = only && strcmp(pair->key, "$") == 0 &&
+			pair->value->type == PULSE_JSON_STRING;
+			const char *found;
+
+			if (only && strcmp(pair->key, "$literal") == 0)
+				return NULL;
+			found = locate(r, pair->value, pulse_path_key(r->scratch, path, pair->key),
+						   expr, what, member, text);
+			if (found != NULL)
+				return found;
+		}
+	}
+	else if (value->type == PULSE_JSON_ARRAY)
+	{
+		for (uint32 i = 0; i < value->len; i++)
+		{
+			const char *found = locate(r, value->u.items[i],
+									   pulse_arena_printf(r->scratch, "%s[%u]", path, i),
+									   false, what, member, text);
+
+			if (found != NULL)
+				return found;
+		}
+	}
+	return NULL;
+}
+
+/* The 1-based column of the word in the expression, or 0. */
+static int
+column_of(const PulseJson *text, const char *prefix, const char *word)
+{
+	size_t		prefix_len = strlen(prefix);
+	size_t		len = strlen(word);
+
+	for (const char *p = text->u.text; (p = strstr(p, prefix)) != NULL; p++)
+	{
+		const char *w = p + prefix_len;
+
+		if (*w == '"')
+			w++;
+		if (strncmp(w, word, len) == 0)
+			return (int) (w - text->u.text) + 1;
+	}
+	return 0;
+}
+
+/* A finding at the expression of `use` that reads `what`. */
+static void
+report(PulseGraphReader *r, PulseSeverity severity, const char *code,
+	   const PulseRefUse *use, const char *what, bool member,
+	   const char *hint, const char *message)
+{
+	PulseFinding f = {severity, code, use->path, message, hint, 0};
+	const PulseJson *text = NULL;
+	const char *path;
+
+	/* a text that was compiled and reads something is an expression itself */
+	if (r->diag.n < PULSE_DIAG_MAX)
+	{
+		path = locate(r, use->source, use->path, use->source->type == PULSE_JSON_STRING,
+					  what, member, &text);
+		if (path != NULL)
+		{
+			f.path = path;
+			f.column = column_of(text, member ? "$." : "nodes.", what);
+		}
+	}
+	pulse_diag_add(&r->diag, &f);
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * Members of `$`
+ * ---------------------------------------------------------------------
+ */
+
+static void
+check_members(PulseGraphReader *r, const PulseRefUse *use)
+{
+	static const char *const known[] = {"input", "nodes", "config", "run", "event",
+	"item", "index", "round", "error", NULL};
+	bool		handler = use->node >= 0 && r->graph->nodes[use->node]->guards >= 0;
+
+	for (int i = 0; i < use->refs->n_members; i++)
+	{
+		const char *name = use->refs->members[i];
+		const char *where = NULL;
+		int			k = 0;
+
+		if (strcmp(name, "*") == 0)
+			continue;
+		while (known[k] != NULL && strcmp(known[k], name) != 0)
+			k++;
+		if (known[k] == NULL)
+		{
+			const char *hint = pulse_hint_word(r, name, known);
+
+			report(r, PULSE_SEV_WARNING, "unknown_member", use, name, true,
+				   hint != NULL ? hint :
+				   "There are input, nodes, config, run, event and, in some places, item, index, round and error.",
+				   pulse_arena_printf(r->scratch, "there is no $.%s, so it gives nothing", name));
+			continue;
+		}
+		if (strcmp(name, "item") == 0 || strcmp(name, "index") == 0)
+			where = "the fragment of a map";
+		else if (strcmp(name, "round") == 0)
+			where = "the body of a repeat";
+		else if (strcmp(name, "error") == 0 && !handler)
+			where = "an error handler";
+		if (where != NULL)
+			report(r, PULSE_SEV_ERROR, "member_unavailable", use, name, true, NULL,
+				   pulse_arena_printf(r->scratch, "$.%s exists only in %s", name, where));
+	}
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * Ancestors
+ * ---------------------------------------------------------------------
+ */
+
+static bool
+is_pred(const PulseNode *node, int pred)
+{
+	int			low = 0;
+	int			high = node->n_preds - 1;
+
+	while (low <= high)
+	{
+		int			mid = (low + high) / 2;
+
+		if (node->preds[mid] == pred)
+			return true;
+		if (node->preds[mid] < pred)
+			low = mid + 1;
+		else
+			high = mid - 1;
+	}
+	return false;
+}
+
+static int
+compare_pos(const void *a, const void *b)
+{
+	const Ref  *x = *(Ref *const *) a;
+	const Ref  *y = *(Ref *const *) b;
+
+	return (x->pos > y->pos) - (x->pos < y->pos);
+}
+
+/* refs[0..n) name at most 64 nodes; low is the least position, high the greatest of a reader. */
+static void
+check_block(const PulseGraph *graph, const int *topo, const int *pos, uint64 *reached,
+			Ref **refs, int n, int low, int high)
+{
+	int			bit = -1;
+	int			last = -1;
+
+	memset(reached + low, 0, sizeof(uint64) * (size_t) (high - low + 1));
+	for (int i = 0; i < n; i++)
+	{
+		if (refs[i]->pos != last)
+			bit++;
+		last = refs[i]->pos;
+		reached[last] |= UINT64CONST(1) << bit;
+	}
+	for (int p = low; p <= high; p++)
+	{
+		const PulseNode *node = graph->nodes[topo[p]];
+		uint64		word = reached[p];
+
+		for (int k = 0; k < node->n_preds; k++)
+		{
+			int			q = pos[node->preds[k]];
+
+			if (q >= low)
+				word |= reached[q];
+		}
+		reached[p] = word;
+	}
+	bit = last = -1;
+	for (int i = 0; i < n; i++)
+	{
+		if (refs[i]->pos != last)
+			bit++;
+		last = refs[i]->pos;
+		if ((reached[pos[refs[i]->node]] & (UINT64CONST(1) << bit)) == 0)
+			refs[i]->bad = true;
+	}
+}
+
+static void
+check_ancestors(PulseGraphReader *r, const int *topo, RefList *list)
+{
+	PulseGraph *graph = r->graph;
+	int		   *pos = pulse_arena_alloc(r->scratch, sizeof(int) * (size_t) graph->n_nodes);
+	uint64	   *reached = pulse_arena_alloc(r->scratch, sizeof(uint64) * (size_t) graph->n_nodes);
+	Ref		  **far = pulse_arena_alloc(r->scratch, sizeof(Ref *) * (size_t) list->n);
+	int			n_far = 0;
+	int			first = 0;
+
+	for (int i = 0; i < graph->n_nodes; i++)
+		pos[topo[i]] = i;
+	for (int i = 0; i < list->n; i++)
+	{
+		Ref		   *ref = &list->items[i];
+
+		if (ref->node < 0 || is_pred(graph->nodes[ref->node], ref->ref))
+			continue;
+		ref->pos = pos[ref->ref];
+		if (ref->pos >= pos[ref->node])
+			ref->bad = true;
+		else
+			far[n_far++] = ref;
+	}
+	qsort(far, (size_t) n_far, sizeof(Ref *), compare_pos);
+
+	while (first < n_far)
+	{
+		int			low = far[first]->pos;
+		int			high = pos[far[first]->node];
+		int			distinct = 1;
+		int			end = first + 1;
+
+		while (end < n_far)
+		{
+			if (far[end]->pos != far[end - 1]->pos && ++distinct > 64)
+				break;
+			high = Max(high, pos[far[end]->node]);
+			end++;
+		}
+		check_block(graph, topo, pos, reached, far + first, end - first, low, high);
+		first = end;
+	}
+}
+
+static void
+report_not_ancestor(PulseGraphReader *r, const Ref *ref)
+{
+	const PulseNode *reader = r->graph->nodes[ref->node];
+	const PulseNode *read = r->graph->nodes[ref->ref];
+	const char *hint = NULL;
+	const char *message;
+	int		   *anc;
+	int			n = 0;
+	bool		behind = false;
+
+	/* the walk is worth its cost for the first few only */
+	if (r->n_suggested++ < PULSE_DIAG_MAX)
+		pulse_graph_ancestors(r->graph, ref->ref, r->scratch, &anc, &n);
+	for (int i = 0; i < n && !behind; i++)
+		behind = anc[i] == ref->node;
+
+	if (reader == read)
+		message = pulse_arena_printf(r->scratch, "\"%s\" cannot read its own output", reader->id);
+	else if (behind)
+		message = pulse_arena_printf(r->scratch, "\"%s\" runs after \"%s\", which cannot read its output",
+									 read->id, reader->id);
+	else
+	{
+		message = pulse_arena_printf(r->scratch, "\"%s\" does not run before \"%s\", which cannot read its output",
+									 read->id, reader->id);
+		if (reader->guards < 0)
+			hint = pulse_arena_printf(r->scratch, "Add \"%s\" to \"after\" of \"%s\" or of a node before it.",
+									  read->id, reader->id);
+	}
+	report(r, PULSE_SEV_ERROR, "not_ancestor", &r->uses[ref->use], read->id, false,
+		   hint, message);
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * All together
+ * ---------------------------------------------------------------------
+ */
+
+static void
+add_ref(PulseGraphReader *r, RefList *list, int ref, int use)
+{
+	if (list->n == list->cap)
+	{
+		int			cap = Max(64, list->cap * 2);
+
+		list->items = pulse_arena_grow(r->scratch, list->items,
+									   sizeof(Ref) * (size_t) list->n,
+									   sizeof(Ref) * (size_t) cap);
+		list->cap = cap;
+	}
+	list->items[list->n++] = (Ref) {ref, r->uses[use].node, use, -1, false};
+}
+
+static int
+compare_refs(const void *a, const void *b)
+{
+	const Ref  *x = a;
+	const Ref  *y = b;
+
+	if (x->node != y->node)
+		return x->node < y->node ? -1 : 1;
+	return (x->ref > y->ref) - (x->ref < y->ref);
+}
+
+/* The vectors of the nodes and of the output, in id order, each node once. */
+static void
+store_refs(PulseGraphReader *r, RefList *list)
+{
+	PulseGraph *graph = r->graph;
+	int		   *block = pulse_arena_alloc(r->arena, sizeof(int) * (size_t) list->n);
+	int			first = 0;
+
+	qsort(list->items, (size_t) list->n, sizeof(Ref), compare_refs);
+	while (first < list->n)
+	{
+		int			node = list->items[first].node;
+		int			count = 0;
+		int			i;
+
+		for (i = first; i < list->n && list->items[i].node == node; i++)
+		{
+			if (count == 0 || block[count - 1] != list->items[i].ref)
+				block[count++] = list->items[i].ref;
+		}
+		if (node < 0)
+		{
+			graph->output_refs = block;
+			graph->n_output_refs = count;
+		}
+		else
+		{
+			graph->nodes[node]->refs = block;
+			graph->nodes[node]->n_refs = count;
+		}
+		block += count;
+		first = i;
+	}
+}
+
+void
+pulse_check_refs(PulseGraphReader *r, const int *topo)
+{
+	PulseGraph *graph = r->graph;
+	RefList		list = {NULL, 0, 0};
+
+	for (int u = 0; u < r->n_uses; u++)
+	{
+		const PulseRefUse *use = &r->uses[u];
+
+		check_members(r, use);
+		if (use->refs->all_nodes)
+		{
+			if (use->node < 0)
+				graph->output_refs_all = true;
+			else
+				graph->nodes[use->node]->refs_all = true;
+		}
+		for (int i = 0; i < use->refs->n_nodes; i++)
+		{
+			const char *id = use->refs->nodes[i];
+			size_t		len = strlen(id);
+			int			ref = pulse_graph_find(graph, id, len);
+
+			if (ref >= 0)
+				add_ref(r, &list, ref, u);
+			else
+				report(r, PULSE_SEV_ERROR, "unknown_node", use, id, false,
+					   pulse_hint_node(r, id, len),
+					   pulse_arena_printf(r->scratch, "there is no node %s",
+										  pulse_quote(r, id, len)));
+		}
+	}
+
+	/* with other edges than were meant, ancestry says nothing */
+	if (r->broken || list.n == 0)
+	{
+		if (r->diag.n_errors == 0)
+			store_refs(r, &list);
+		return;
+	}
+	check_ancestors(r, topo, &list);
+	for (int i = 0; i < list.n; i++)
+	{
+		if (list.items[i].bad)
+			report_not_ancestor(r, &list.items[i]);
+	}
+	store_refs(r, &list);
+}
