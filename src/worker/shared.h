@@ -6,7 +6,7 @@
  * is named by pid and by its number in ProcGlobal; a slot that is used again has another
  * generation. What commits touch (hints, process numbers) is atomic and is read
  * without a lock, because a stale value only costs a needless wake-up. Everything
- * else is under PulseShared.lock; figures of a worker under its spinlock.
+ * else is under pulse_shared_lock; figures of a worker under its spinlock.
  *
  * Lifetime: made by the postmaster at start, wiped by a crash restart.
  */
@@ -90,9 +90,7 @@ typedef struct PulseSharedBlock
 
 typedef struct PulseShared
 {
-	LWLock	   *lock;			/* of a named tranche: same address everywhere */
-
-	/* launcher */
+	/* launcher; all but the number under the lock */
 	pg_atomic_uint32 launcher_procno;
 	int			launcher_pid;
 	TimestampTz launcher_started_at;
@@ -122,6 +120,9 @@ typedef struct PulseWorkerArgs
 
 /* NULL where the library is not preloaded. */
 extern PulseShared *pulse_shared;
+
+/* The lock of all that is neither atomic nor under a spinlock. Held for microseconds. */
+extern LWLock *pulse_shared_lock;
 
 /* Installs the hooks that make it. From _PG_init, while preloading. */
 extern void pulse_shmem_init(void);
