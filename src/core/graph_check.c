@@ -47,7 +47,7 @@ pulse_check_handlers(PulseGraphReader *r)
 			graph->nodes[h]->guards = i;
 			continue;
 		}
-		pulse_diag_error(&r->diag, "handler_shared",
+		pulse_diag_error(r->diag, "handler_shared",
 						 pulse_path_key(r->scratch, pulse_node_path(r, i, "on_error"), "goto"),
 						 "Give each node a handler of its own.",
 						 "\"%s\" already handles the errors of \"%s\"",
@@ -66,7 +66,7 @@ pulse_check_handlers(PulseGraphReader *r)
 			linked[to] = true;
 		else if (!told[to])
 		{
-			pulse_diag_error(&r->diag, "handler_has_after",
+			pulse_diag_error(r->diag, "handler_has_after",
 							 pulse_node_path(r, to, "after"),
 							 "Leave out \"after\": the edge from the guarded node is implied.",
 							 "\"%s\" handles the errors of \"%s\" and cannot come after other nodes",
@@ -195,6 +195,7 @@ edge_path(PulseGraphReader *r, int from, int to)
 static void
 report_cycle(PulseGraphReader *r, const int *nodes, int n)
 {
+	PulseFinding f = {PULSE_SEV_ERROR, "cycle", NULL, NULL, "Remove one of these edges.", 0};
 	StringInfoData buf;
 	int			first = 0;
 
@@ -204,6 +205,7 @@ report_cycle(PulseGraphReader *r, const int *nodes, int n)
 			first = i;
 	}
 	initStringInfo(&buf);
+	appendStringInfoString(&buf, "nodes wait for each other in a cycle: ");
 	for (int i = 0; i < n; i++)
 	{
 		if (i == MAX_CYCLE_NAMES - 1 && n > MAX_CYCLE_NAMES)
@@ -214,10 +216,9 @@ report_cycle(PulseGraphReader *r, const int *nodes, int n)
 		appendStringInfo(&buf, "%s > ", r->graph->nodes[nodes[(first + i) % n]]->id);
 	}
 	appendStringInfoString(&buf, r->graph->nodes[nodes[first]]->id);
-	pulse_diag_error(&r->diag, "cycle",
-					 edge_path(r, nodes[(first + n - 1) % n], nodes[first]),
-					 "Remove one of these edges.",
-					 "nodes wait for each other in a cycle: %s", buf.data);
+	f.path = edge_path(r, nodes[(first + n - 1) % n], nodes[first]);
+	f.message = buf.data;
+	pulse_diag_add(r->diag, &f);
 	pfree(buf.data);
 }
 

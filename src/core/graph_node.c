@@ -58,7 +58,7 @@ read_name(PulseGraphReader *r, const PulseJson *value, const char *path, const c
 	}
 	if (value->len == 0 || value->len > PULSE_MAX_NAME)
 	{
-		pulse_diag_error(&r->diag, "bad_name", path, NULL,
+		pulse_diag_error(r->diag, "bad_name", path, NULL,
 						 "the name of %s must have 1 to %d bytes, not %u",
 						 what, PULSE_MAX_NAME, value->len);
 		return NULL;
@@ -71,7 +71,7 @@ read_name(PulseGraphReader *r, const PulseJson *value, const char *path, const c
 		if (c < 0x20 || c == 0x7f ||
 			(c == 0xc2 && (unsigned char) value->u.text[i + 1] < 0xa0))
 		{
-			pulse_diag_error(&r->diag, "bad_name", path, NULL,
+			pulse_diag_error(r->diag, "bad_name", path, NULL,
 							 "the name of %s has a control character at byte %u",
 							 what, i + 1);
 			return NULL;
@@ -90,12 +90,12 @@ read_word(PulseGraphReader *r, const PulseJson *value, const char *path,
 			return true;
 	}
 	if (value->type == PULSE_JSON_STRING)
-		pulse_diag_error(&r->diag, "bad_value", path,
+		pulse_diag_error(r->diag, "bad_value", path,
 						 pulse_hint_word(r, value->u.text, words),
 						 "must be %s, not %s", expected,
 						 pulse_quote(r, value->u.text, value->len));
 	else
-		pulse_diag_error(&r->diag, "bad_value", path, NULL,
+		pulse_diag_error(r->diag, "bad_value", path, NULL,
 						 "must be %s, not %s", expected, pulse_json_type_name(value));
 	return false;
 }
@@ -103,7 +103,7 @@ read_word(PulseGraphReader *r, const PulseJson *value, const char *path,
 static PulseExpr *
 read_expr(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
 {
-	PulseExpr  *expr = pulse_expr_parse(r->arena, value->u.text, value->len, path, &r->diag);
+	PulseExpr  *expr = pulse_expr_parse(r->arena, value->u.text, value->len, path, r->diag);
 
 	if (expr != NULL)
 		pulse_add_use(r, node, pulse_expr_refs(expr), value, path);
@@ -113,7 +113,7 @@ read_expr(PulseGraphReader *r, int node, const PulseJson *value, const char *pat
 static PulseTemplate *
 read_template(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
 {
-	PulseTemplate *tpl = pulse_template_compile(r->arena, value, path, &r->diag);
+	PulseTemplate *tpl = pulse_template_compile(r->arena, value, path, r->diag);
 
 	if (tpl != NULL)
 		pulse_add_use(r, node, pulse_template_refs(tpl), value, path);
@@ -202,13 +202,13 @@ key_until(PulseGraphReader *r, int node, const PulseJson *value, const char *pat
 		n->delay_expr = read_expr(r, node, expr, expr == value ? path :
 								  pulse_path_key(r->scratch, path, "$"));
 	else if (value->type != PULSE_JSON_STRING)
-		pulse_diag_error(&r->diag, "wrong_type", path, hint,
+		pulse_diag_error(r->diag, "wrong_type", path, hint,
 						 "must be a timestamp or an expression, not %s",
 						 pulse_json_type_name(value));
 	else if (pulse_timestamp_parse(value->u.text, value->len, &n->until_at, &why))
 		n->until_text = value->u.text;
 	else
-		pulse_diag_error(&r->diag, "bad_timestamp", path, hint,
+		pulse_diag_error(r->diag, "bad_timestamp", path, hint,
 						 "%s is no timestamp: %s",
 						 pulse_quote(r, value->u.text, value->len), why);
 }
@@ -221,7 +221,7 @@ key_signal(PulseGraphReader *r, int node, const PulseJson *value, const char *pa
 	n->kind = PULSE_KIND_SIGNAL;
 	n->name = read_name(r, value, path, "a signal");
 	if (n->name != NULL && strncmp(n->name, "pulse.", 6) == 0)
-		pulse_diag_error(&r->diag, "reserved_name", path,
+		pulse_diag_error(r->diag, "reserved_name", path,
 						 "Choose a name that does not begin with \"pulse.\".",
 						 "the signal name %s is reserved for the engine",
 						 pulse_quote(r, n->name, value->len));
@@ -232,7 +232,7 @@ key_noop(PulseGraphReader *r, int node, const PulseJson *value, const char *path
 {
 	r->graph->nodes[node]->kind = PULSE_KIND_NOOP;
 	if (value->type != PULSE_JSON_BOOL || !value->u.boolean)
-		pulse_diag_error(&r->diag, "bad_value", path, "Write \"noop\": true.",
+		pulse_diag_error(r->diag, "bad_value", path, "Write \"noop\": true.",
 						 "must be true");
 }
 
@@ -243,7 +243,7 @@ key_later(PulseGraphReader *r, int node, const PulseJson *value, const char *pat
 
 	(void) node;
 	(void) value;
-	pulse_diag_error(&r->diag, "kind_unavailable", path,
+	pulse_diag_error(r->diag, "kind_unavailable", path,
 					 "Available kinds are action, pure, delay, until, signal and noop.",
 					 "this version of pulse does not have nodes of kind \"%s\" yet",
 					 dot != NULL ? dot + 1 : path);
@@ -260,7 +260,7 @@ key_after(PulseGraphReader *r, int node, const PulseJson *value, const char *pat
 {
 	if (value->type != PULSE_JSON_ARRAY)
 	{
-		pulse_diag_error(&r->diag, "wrong_type", path,
+		pulse_diag_error(r->diag, "wrong_type", path,
 						 value->type == PULSE_JSON_STRING ?
 						 "Write a list, such as [\"a\"], also for one node." : NULL,
 						 "must be a list of node ids, not %s",
@@ -292,15 +292,15 @@ key_after(PulseGraphReader *r, int node, const PulseJson *value, const char *pat
 		if (item->type != PULSE_JSON_STRING)
 			pulse_wrong_type(r, at, item, "a node id");
 		else if (pred < 0)
-			pulse_diag_error(&r->diag, "unknown_node", at,
+			pulse_diag_error(r->diag, "unknown_node", at,
 							 pulse_hint_node(r, item->u.text, item->len),
 							 "there is no node %s",
 							 pulse_quote(r, item->u.text, item->len));
 		else if (pred == node)
-			pulse_diag_error(&r->diag, "self_edge", at, NULL,
+			pulse_diag_error(r->diag, "self_edge", at, NULL,
 							 "node \"%s\" cannot come after itself", item->u.text);
 		else
-			pulse_diag_error(&r->diag, "duplicate_entry", at,
+			pulse_diag_error(r->diag, "duplicate_entry", at,
 							 "Name each predecessor once.",
 							 "\"%s\" is listed twice", item->u.text);
 	}
@@ -312,7 +312,7 @@ key_when(PulseGraphReader *r, int node, const PulseJson *value, const char *path
 	if (value->type == PULSE_JSON_STRING)
 		r->graph->nodes[node]->when = read_expr(r, node, value, path);
 	else
-		pulse_diag_error(&r->diag, "wrong_type", path,
+		pulse_diag_error(r->diag, "wrong_type", path,
 						 "Write the expression as a text, such as \"$.input.amount > 500\".",
 						 "must be an expression, not %s", pulse_json_type_name(value));
 }
@@ -329,7 +329,7 @@ key_retry(PulseGraphReader *r, int node, const PulseJson *value, const char *pat
 	PulseNode  *n = r->graph->nodes[node];
 
 	n->retry_given = true;
-	(void) pulse_retry_read(r->arena, value, path, &n->retry, &r->diag);
+	(void) pulse_retry_read(r->arena, value, path, &n->retry, r->diag);
 }
 
 static void
@@ -367,11 +367,11 @@ read_goto(PulseGraphReader *r, int node, const PulseJson *value, const char *pat
 	}
 	r->broken = true;
 	if (handler < 0)
-		pulse_diag_error(&r->diag, "unknown_node", path,
+		pulse_diag_error(r->diag, "unknown_node", path,
 						 pulse_hint_node(r, value->u.text, value->len),
 						 "there is no node %s", pulse_quote(r, value->u.text, value->len));
 	else
-		pulse_diag_error(&r->diag, "self_edge", path,
+		pulse_diag_error(r->diag, "self_edge", path,
 						 "Name another node, which runs when this one has failed.",
 						 "node \"%s\" cannot handle its own errors", n->id);
 }
@@ -391,7 +391,7 @@ key_on_error(PulseGraphReader *r, int node, const PulseJson *value, const char *
 		return;
 	}
 	if (pulse_json_get(value, "goto") == NULL)
-		pulse_diag_error(&r->diag, "missing_key", path, NULL,
+		pulse_diag_error(r->diag, "missing_key", path, NULL,
 						 "the key \"goto\" is missing");
 	for (uint32 i = 0; i < value->len; i++)
 	{
@@ -401,7 +401,7 @@ key_on_error(PulseGraphReader *r, int node, const PulseJson *value, const char *
 		if (strcmp(pair->key, "goto") == 0)
 			read_goto(r, node, pair->value, at);
 		else
-			pulse_diag_error(&r->diag, "unknown_key", at,
+			pulse_diag_error(r->diag, "unknown_key", at,
 							 pulse_hint_word(r, pair->key, keys),
 							 "unknown key %s", pulse_quote(r, pair->key, pair->key_len));
 	}
@@ -426,8 +426,8 @@ key_on_timeout(PulseGraphReader *r, int node, const PulseJson *value, const char
 	if (!read_word(r, value, path, words, "\"fail\" or \"complete\"", &which))
 		return;
 	r->graph->nodes[node]->timeout_completes = which == 1;
-	if (pulse_json_get(r->docs[node], "timeout") == NULL)
-		pulse_diag_warning(&r->diag, "no_effect", path, "Add a \"timeout\".",
+	if (pulse_json_get(r->docs[node], "timeout") == NULL && pulse_may_warn(r))
+		pulse_diag_warning(r->diag, "no_effect", path, "Add a \"timeout\".",
 						   "on_timeout has no effect without a timeout");
 }
 
@@ -469,13 +469,13 @@ key_rewrite(PulseGraphReader *r, int node, const PulseJson *value, const char *p
 		if (strcmp(pair->key, "max_reexecutions") == 0)
 		{
 			if (!pulse_json_as_int(pair->value, &n) || n < 0 || n > MAX_REEXECUTIONS)
-				pulse_diag_error(&r->diag, "bad_value", at, NULL,
+				pulse_diag_error(r->diag, "bad_value", at, NULL,
 								 "must be a whole number from 0 to %d", MAX_REEXECUTIONS);
 		}
 		else if (strcmp(pair->key, "on_exhausted") == 0)
 			(void) read_word(r, pair->value, at, words, "\"fail\" or \"degrade\"", &which);
 		else
-			pulse_diag_error(&r->diag, "unknown_key", at,
+			pulse_diag_error(r->diag, "unknown_key", at,
 							 pulse_hint_word(r, pair->key, keys),
 							 "unknown key %s", pulse_quote(r, pair->key, pair->key_len));
 	}
@@ -539,7 +539,7 @@ unknown_key(PulseGraphReader *r, int node, const PulseJsonPair *pair)
 	for (size_t i = 0; i < lengthof(node_keys); i++)
 		words[i] = node_keys[i].key;
 	words[lengthof(node_keys)] = NULL;
-	pulse_diag_error(&r->diag, "unknown_key", pulse_node_path(r, node, pair->key),
+	pulse_diag_error(r->diag, "unknown_key", pulse_node_path(r, node, pair->key),
 					 pulse_hint_word(r, pair->key, words),
 					 "unknown key %s", pulse_quote(r, pair->key, pair->key_len));
 }
@@ -562,7 +562,7 @@ find_kind(PulseGraphReader *r, int node, const PulseJson *doc, bool *unknown)
 			continue;
 		if (first != NULL)
 		{
-			pulse_diag_error(&r->diag, "many_kinds", pulse_node_path(r, node, NULL),
+			pulse_diag_error(r->diag, "many_kinds", pulse_node_path(r, node, NULL),
 							 "Make two nodes of it, one after the other.",
 							 "node \"%s\" has both \"%s\" and \"%s\"",
 							 r->graph->nodes[node]->id, first, key->key);
@@ -572,7 +572,7 @@ find_kind(PulseGraphReader *r, int node, const PulseJson *doc, bool *unknown)
 		kind = key->kind;
 	}
 	if (first == NULL)
-		pulse_diag_error(&r->diag, "no_kind", pulse_node_path(r, node, NULL),
+		pulse_diag_error(r->diag, "no_kind", pulse_node_path(r, node, NULL),
 						 "A node needs one of the keys action, pure, delay, until, signal or noop.",
 						 "nothing says what node \"%s\" does",
 						 r->graph->nodes[node]->id);
@@ -611,15 +611,15 @@ pulse_node_read(PulseGraphReader *r, int node)
 		path = pulse_node_path(r, node, key->key);
 		if (kind != 0 && (key->allowed & kind) == 0)
 		{
-			pulse_diag_error(&r->diag, "key_not_allowed", path, NULL,
+			pulse_diag_error(r->diag, "key_not_allowed", path, NULL,
 							 "\"%s\" is a key of %s nodes only", key->key,
 							 key->allowed == K_ACTION ? "action" :
 							 key->allowed == K_SIGNAL ? "signal" : "repeat");
 			continue;
 		}
 		key->read(r, node, pair->value, path);
-		if (kind != 0 && (key->effective & kind) == 0)
-			pulse_diag_warning(&r->diag, "no_effect", path, NULL,
+		if (kind != 0 && (key->effective & kind) == 0 && pulse_may_warn(r))
+			pulse_diag_warning(r->diag, "no_effect", path, NULL,
 							   "\"%s\" has no effect on this kind of node", key->key);
 	}
 }

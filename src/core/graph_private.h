@@ -29,15 +29,14 @@ typedef struct PulseGraphEdge
 } PulseGraphEdge;
 
 /*
- * Lives during one pulse_graph_read. Findings are gathered in `diag`, whose
- * texts are in scratch, and are copied to the caller at the end.
+ * Lives during one pulse_graph_read. Paths and messages are made in scratch.
  */
 typedef struct PulseGraphReader
 {
 	PulseGraph *graph;			/* in the making */
 	PulseArena *arena;			/* the graph's */
 	PulseArena *scratch;
-	PulseDiag	diag;
+	PulseDiag  *diag;			/* the caller's; copies what it gets */
 	PulseGraphForm form;
 	bool		short_form;		/* {"edges", "nodes"} */
 	const PulseJson **docs;		/* definition by node number; NULL: short form */
@@ -55,6 +54,7 @@ typedef struct PulseGraphReader
 
 	int		   *stamp;			/* by node number: scratch of duplicate checks */
 	int			n_suggested;	/* bounds the cost of hints */
+	int			n_warnings;		/* so that they leave room for errors */
 } PulseGraphReader;
 
 /* base."key" or base.key; in scratch */
@@ -76,6 +76,13 @@ extern const char *pulse_json_type_name(const PulseJson *value);
 /* Adds wrong_type: "must be <what>, not <type>". */
 extern void pulse_wrong_type(PulseGraphReader *r, const char *path,
 							 const PulseJson *value, const char *what);
+
+/* May one more warning be given? */
+static inline bool
+pulse_may_warn(PulseGraphReader *r)
+{
+	return r->n_warnings++ < PULSE_DIAG_MAX / 5;
+}
 
 extern bool pulse_add_edge(PulseGraphReader *r, int from, int to);
 extern void pulse_add_use(PulseGraphReader *r, int node, const PulseExprRefs *refs,

@@ -7,8 +7,7 @@
  * structure and references are judged by graph_check.c.
  *
  * The graph is built in an arena of its own, from a copy of the document. The
- * reader, paths and findings live in a second arena that is freed on return;
- * findings are copied to the caller's list.  Every fault that can be seen is
+ * reader and its paths live in a second arena that is freed on return.  Every fault that can be seen is
  * reported in one go; only faults that would be echoes of others are not.
  */
 #ifdef FRONTEND
@@ -144,7 +143,7 @@ void
 pulse_wrong_type(PulseGraphReader *r, const char *path, const PulseJson *value,
 				 const char *what)
 {
-	pulse_diag_error(&r->diag, "wrong_type", path, NULL, "must be %s, not %s",
+	pulse_diag_error(r->diag, "wrong_type", path, NULL, "must be %s, not %s",
 					 what, pulse_json_type_name(value));
 }
 
@@ -158,16 +157,16 @@ pulse_read_duration(PulseGraphReader *r, const PulseJson *value, const char *pat
 	int64		n;
 
 	if (value->type != PULSE_JSON_STRING)
-		pulse_diag_error(&r->diag, "wrong_type", path, hint,
+		pulse_diag_error(r->diag, "wrong_type", path, hint,
 						 "must be a duration, not %s", pulse_json_type_name(value));
 	else if (!pulse_duration_parse(value->u.text, value->len, &n, &why))
-		pulse_diag_error(&r->diag, "bad_duration", path, hint, "%s is no duration: %s",
+		pulse_diag_error(r->diag, "bad_duration", path, hint, "%s is no duration: %s",
 						 pulse_quote(r, value->u.text, value->len), why);
 	else if (n == 0 && !zero_ok)
-		pulse_diag_error(&r->diag, "bad_duration", path, hint,
+		pulse_diag_error(r->diag, "bad_duration", path, hint,
 						 "the duration must be longer than zero");
 	else if (n > max)
-		pulse_diag_error(&r->diag, "bad_duration", path, NULL,
+		pulse_diag_error(r->diag, "bad_duration", path, NULL,
 						 "the duration can be %d days at most",
 						 (int) (max / (INT64CONST(86400) * 1000000)));
 	else
@@ -184,7 +183,7 @@ pulse_add_edge(PulseGraphReader *r, int from, int to)
 	if (r->n_edges == r->max_edges)
 	{
 		if (!r->edges_full)
-			pulse_diag_error(&r->diag, "limit_edges", r->short_form ? "$.edges" : "$.nodes",
+			pulse_diag_error(r->diag, "limit_edges", r->short_form ? "$.edges" : "$.nodes",
 							 NULL, "the document has more than %d edges", r->max_edges);
 		r->edges_full = true;
 		r->broken = true;
@@ -356,7 +355,7 @@ check_id(PulseGraphReader *r, const char *path, const char *id, size_t len)
 
 	if (fault == NULL)
 		return true;
-	pulse_diag_error(&r->diag, "bad_id", path,
+	pulse_diag_error(r->diag, "bad_id", path,
 					 "Ids are made of ASCII letters, digits, \"_\", \"-\" and \".\".",
 					 "%s", fault);
 	r->broken = true;
@@ -373,7 +372,7 @@ make_nodes(PulseGraphReader *r, const NodeEntry *entries, int n)
 
 	if (n > max)
 	{
-		pulse_diag_error(&r->diag, "limit_nodes", "$.nodes", NULL,
+		pulse_diag_error(r->diag, "limit_nodes", "$.nodes", NULL,
 						 "the document has more than %d nodes", max);
 		return false;
 	}
@@ -452,7 +451,7 @@ short_edge(PulseGraphReader *r, const PulseJson *edge, uint32 i, NodeEntry *entr
 
 	if (edge->type != PULSE_JSON_ARRAY || edge->len != 2)
 	{
-		pulse_diag_error(&r->diag, "wrong_type", path, "Write an edge as [\"a\", \"b\"].",
+		pulse_diag_error(r->diag, "wrong_type", path, "Write an edge as [\"a\", \"b\"].",
 						 "must be a list of two node ids");
 		r->broken = true;
 		return;
@@ -494,7 +493,7 @@ short_edges(PulseGraphReader *r, const PulseJson *edges)
 
 		if (a == b)
 		{
-			pulse_diag_error(&r->diag, "self_edge",
+			pulse_diag_error(r->diag, "self_edge",
 							 pulse_arena_printf(r->scratch, "$.edges[%u]", i), NULL,
 							 "node \"%s\" cannot come after itself", from->u.text);
 			r->broken = true;
@@ -507,7 +506,7 @@ short_edges(PulseGraphReader *r, const PulseJson *edges)
 	{
 		if (compare_edges(&r->edges[i - 1], &r->edges[i]) != 0)
 			continue;
-		pulse_diag_error(&r->diag, "duplicate_entry", "$.edges", "Name each edge once.",
+		pulse_diag_error(r->diag, "duplicate_entry", "$.edges", "Name each edge once.",
 						 "the edge [\"%s\", \"%s\"] is listed twice",
 						 r->graph->nodes[r->edges[i].from]->id,
 						 r->graph->nodes[r->edges[i].to]->id);
@@ -530,7 +529,7 @@ read_short(PulseGraphReader *r, const PulseJson *edges, const PulseJson *nodes)
 	{
 		bool		many = n_nodes > PULSE_MAX_LIVE_NODES;
 
-		pulse_diag_error(&r->diag, many ? "limit_nodes" : "limit_edges",
+		pulse_diag_error(r->diag, many ? "limit_nodes" : "limit_edges",
 						 many ? "$.nodes" : "$.edges", NULL,
 						 "the document has more than %d %s",
 						 many ? PULSE_MAX_LIVE_NODES : r->max_edges,
@@ -559,7 +558,7 @@ read_short(PulseGraphReader *r, const PulseJson *edges, const PulseJson *nodes)
 	for (int i = 1; i < n_listed; i++)
 	{
 		if (compare_entries(&listed[i - 1], &listed[i]) == 0)
-			pulse_diag_error(&r->diag, "duplicate_node", "$.nodes", "Name each node once.",
+			pulse_diag_error(r->diag, "duplicate_node", "$.nodes", "Name each node once.",
 							 "the node \"%s\" is listed twice", listed[i].id);
 	}
 
@@ -607,11 +606,11 @@ read_budget(PulseGraphReader *r, const PulseJson *value, PulseBudget *budget)
 		while (keys[k] != NULL && strcmp(keys[k], pair->key) != 0)
 			k++;
 		if (keys[k] == NULL)
-			pulse_diag_error(&r->diag, "unknown_key", path,
+			pulse_diag_error(r->diag, "unknown_key", path,
 							 pulse_hint_word(r, pair->key, keys),
 							 "unknown key %s", pulse_quote(r, pair->key, pair->key_len));
 		else if (!pulse_json_as_int(pair->value, &n) || n < 0)
-			pulse_diag_error(&r->diag, "bad_budget", path, NULL,
+			pulse_diag_error(r->diag, "bad_budget", path, NULL,
 							 "must be a whole number, zero or more");
 		else
 			*fields[k] = n;
@@ -634,14 +633,14 @@ read_top_key(PulseGraphReader *r, const PulseJsonPair *pair)
 		k++;
 	if (!r->short_form && strcmp(pair->key, "steps") == 0)
 	{
-		pulse_diag_error(&r->diag, "kind_unavailable", path,
+		pulse_diag_error(r->diag, "kind_unavailable", path,
 						 "Write the workflow as \"nodes\" with \"after\".",
 						 "this version of pulse does not have the linear form \"steps\" yet");
 		return;
 	}
 	if (keys[k] == NULL)
 	{
-		pulse_diag_error(&r->diag, "unknown_key", path,
+		pulse_diag_error(r->diag, "unknown_key", path,
 						 pulse_hint_word(r, pair->key, keys),
 						 "unknown key %s", pulse_quote(r, pair->key, pair->key_len));
 		return;
@@ -651,7 +650,7 @@ read_top_key(PulseGraphReader *r, const PulseJsonPair *pair)
 	switch (k)
 	{
 		case 1:
-			graph->output = pulse_template_compile(r->arena, value, path, &r->diag);
+			graph->output = pulse_template_compile(r->arena, value, path, r->diag);
 			if (graph->output != NULL)
 				pulse_add_use(r, -1, pulse_template_refs(graph->output), value, path);
 			break;
@@ -691,7 +690,7 @@ read_structure(PulseGraphReader *r, const PulseJson *doc)
 		if (nodes == NULL)
 		{
 			if (pulse_json_get(doc, "steps") == NULL)
-				pulse_diag_error(&r->diag, "missing_key", "$",
+				pulse_diag_error(r->diag, "missing_key", "$",
 								 "A workflow is an object with the key \"nodes\".",
 								 "the key \"nodes\" is missing");
 			return false;
@@ -723,7 +722,7 @@ read_document(PulseGraphReader *r, const PulseJson *doc)
 
 	if (doc->type != PULSE_JSON_OBJECT)
 	{
-		pulse_diag_error(&r->diag, "wrong_type", "$",
+		pulse_diag_error(r->diag, "wrong_type", "$",
 						 "A workflow is an object with the key \"nodes\".",
 						 "must be an object, not %s", pulse_json_type_name(doc));
 		return;
@@ -747,27 +746,6 @@ read_document(PulseGraphReader *r, const PulseJson *doc)
 	pulse_check_refs(r, topo);
 }
 
-/* The caller's list gets copies, and the count of those not kept. */
-static void
-hand_over(PulseDiag *to, const PulseDiag *from)
-{
-	int			kept_errors = 0;
-
-	for (int i = 0; i < from->n; i++)
-	{
-		PulseFinding f = from->items[i];
-
-		f.path = pulse_arena_strdup(to->arena, f.path);
-		f.message = pulse_arena_strdup(to->arena, f.message);
-		if (f.hint != NULL)
-			f.hint = pulse_arena_strdup(to->arena, f.hint);
-		if (f.severity == PULSE_SEV_ERROR)
-			kept_errors++;
-		pulse_diag_add(to, &f);
-	}
-	to->n_errors += from->n_errors - kept_errors;
-}
-
 PulseGraph *
 pulse_graph_read(const PulseJson *document, PulseGraphForm form, PulseDiag *diag)
 {
@@ -775,6 +753,7 @@ pulse_graph_read(const PulseJson *document, PulseGraphForm form, PulseDiag *diag
 	PulseGraphReader *r = &reader;
 	PulseArena *arena;
 	PulseGraph *graph;
+	int			errors_before = diag->n_errors;
 	bool		ok;
 
 	if (!check_size(diag, document, form))
@@ -793,14 +772,13 @@ pulse_graph_read(const PulseJson *document, PulseGraphForm form, PulseDiag *diag
 	r->scratch = pulse_arena_create(0);
 	r->form = form;
 	r->max_edges = form == PULSE_GRAPH_LIVE ? MAX_LIVE_EDGES : PULSE_MAX_EDGES;
-	pulse_diag_init(&r->diag, r->scratch);
+	r->diag = diag;
 
 	read_document(r, graph->source);
 
-	ok = r->diag.n_errors == 0;
+	ok = diag->n_errors == errors_before;
 	if (ok)
 		pulse_graph_hash(graph);
-	hand_over(diag, &r->diag);
 	pulse_arena_free(r->scratch);
 	if (!ok)
 	{

@@ -140,7 +140,7 @@ report(PulseGraphReader *r, PulseSeverity severity, const char *code,
 	const char *path;
 
 	/* a text that was compiled and reads something is an expression itself */
-	if (r->diag.n < PULSE_DIAG_MAX)
+	if (r->diag->n < PULSE_DIAG_MAX)
 	{
 		path = locate(r, use->source, use->path, use->source->type == PULSE_JSON_STRING,
 					  what, member, &text);
@@ -150,7 +150,7 @@ report(PulseGraphReader *r, PulseSeverity severity, const char *code,
 			f.column = column_of(text, member ? "$." : "nodes.", what);
 		}
 	}
-	pulse_diag_add(&r->diag, &f);
+	pulse_diag_add(r->diag, &f);
 }
 
 /*
@@ -178,8 +178,11 @@ check_members(PulseGraphReader *r, const PulseRefUse *use)
 			k++;
 		if (known[k] == NULL)
 		{
-			const char *hint = pulse_hint_word(r, name, known);
+			const char *hint;
 
+			if (!pulse_may_warn(r))
+				continue;
+			hint = pulse_hint_word(r, name, known);
 			report(r, PULSE_SEV_WARNING, "unknown_member", use, name, true,
 				   hint != NULL ? hint :
 				   "There are input, nodes, config, run, event and, in some places, item, index, round and error.",
@@ -456,11 +459,7 @@ pulse_check_refs(PulseGraphReader *r, const int *topo)
 
 	/* with other edges than were meant, ancestry says nothing */
 	if (r->broken || list.n == 0)
-	{
-		if (r->diag.n_errors == 0)
-			store_refs(r, &list);
 		return;
-	}
 	check_ancestors(r, topo, &list);
 	for (int i = 0; i < list.n; i++)
 	{
