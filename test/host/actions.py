@@ -1,0 +1,99 @@
+"""What the demo actions of the test host compute.
+
+Pure functions of (input, config, key): the same key always gives the same output, as
+a host with a real database would remember it.
+"""
+
+import hashlib
+
+ITEMS = [
+    ("TEA-01", "Assam, 250 g", 890),
+    ("TEA-02", "Sencha, 100 g", 1250),
+    ("CUP-07", "Cup, stoneware", 1480),
+    ("POT-03", "Pot, cast iron", 5900),
+]
+
+
+def digest(text):
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def field(value, *names, default=None):
+    """The first of the named members that is there; looks one level deep too,
+    since the input of a node may be the outputs of its predecessors."""
+    if not isinstance(value, dict):
+        return default
+    for name in names:
+        if name in value:
+            return value[name]
+    for inner in value.values():
+        if isinstance(inner, dict):
+            for name in names:
+                if name in inner:
+                    return inner[name]
+    return default
+
+
+def load_order(data, config, key):
+    order_id = str(field(data, "order_id", "id", default="o-1"))
+    seed = int(digest(order_id)[:8], 16)
+    lines = []
+    for i in range(1 + seed % 3):
+        sku, name, price = ITEMS[(seed + i) % len(ITEMS)]
+        lines.append({"sku": sku, "name": name, "quantity": 1 + (seed >> i) % 3,
+                      "price": price})
+    total = sum(line["quantity"] * line["price"] for line in lines)
+    return {"order_id": order_id, "customer": "c-%d" % (seed % 1000),
+            "currency": "EUR", "lines": lines, "total": total}
+
+
+def charge(data, config, key):
+    return {"payment_id": "pay_" + digest("pay" + key)[:16], "status": "captured",
+            "order_id": field(data, "order_id"),
+            "amount": field(data, "amount", "total", default=0),
+            "currency": field(data, "currency", default="EUR")}
+
+
+def ship(data, config, key):
+    tracking = digest("ship" + key)[:12].upper()
+    return {"shipment_id": "shp_" + tracking.lower(), "carrier": "parcel",
+            "tracking": tracking, "order_id": field(data, "order_id")}
+
+
+def echo(data, config, key):
+    return data
+
+
+def sleep(data, config, key):
+    return {"slept": True}
+
+
+ACTIONS = {
+    "orders.load": load_order,
+    "payments.charge": charge,
+    "warehouse.ship": ship,
+    "echo": echo,
+}
+
+
+def find(name, take_any):
+    """The function of an action, or None. Names may carry a fault: x.fault.reset."""
+    base = name.split(".fault.", 1)[0]
+    if base in ACTIONS:
+        return ACTIONS[base]
+    if take_any or base.startswith("test.") or base.endswith(".echo"):
+        return echo
+    return None
+
+
+def manifest(endpoint):
+    return {
+        "protocol": {"min": 1, "max": 1},
+        "host": {"name": "test-host", "version": "1"},
+        "endpoint": endpoint,
+        "capabilities": ["async", "cancel"],
+        "limits": {"concurrency": 1000},
+        "actions": [{"name": name, "version": "1", "repeatable": True,
+                     "read_only": name == "orders.load", "replay_safe": True}
+                    for name in sorted(ACTIONS)],
+    }
