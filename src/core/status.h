@@ -84,6 +84,12 @@ pulse_status_has_output(PulseStatus s)
 extern int	pulse_frontier(const PulseGraph *graph, const PulseStatus *status, int *out);
 
 /*
+ * For every node its strict ancestor with the lowest id among the marked
+ * ones, or -1: lowest has room for n_nodes.
+ */
+extern void pulse_lowest_ancestors(const PulseGraph *graph, const bool *marked, int *lowest);
+
+/*
  * Closure in place. cause[i] (may be NULL) gets, for each node changed, the
  * lowest-id ancestor that failed by itself, else -1. Returns how many changed.
  */
