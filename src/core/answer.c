@@ -621,13 +621,19 @@ success(Reading *r)
 		bad_response(r, "the host answered in a character set other than UTF-8");
 		return;
 	}
-	if (r->len == 0)
+	if (r->len == 0 && !r->response->unframed)
 	{
 		bad_response(r, "the host answered with an empty body");
 		return;
 	}
 	value = read_json(r, r->body, r->len, &why);
-	if (value == NULL)
+	if (value == NULL && r->response->unframed)
+	{
+		/* Perhaps only the beginning of an answer: nothing has said where it ends. */
+		conclude(r, PULSE_ANSWER_UNKNOWN, "network",
+				 "the connection ended, perhaps within the answer");
+	}
+	else if (value == NULL)
 		bad_response(r, pulse_arena_printf(r->arena, "the host's answer is no acceptable JSON: %s",
 										   why));
 	else if (strcmp(r->media, STAGE_RESULT) == 0)

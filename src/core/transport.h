@@ -40,6 +40,7 @@ typedef struct PulseResponse
 	bool		tls_done;		/* the handshake was complete */
 	bool		sent;			/* a byte of the request may have left */
 	bool		body_truncated; /* body holds only the first part */
+	bool		unframed;		/* only the end of the connection ended the body */
 	int			sends;			/* times the request was put on a wire */
 	int			status;			/* of the final answer; 0: none was read */
 	const char *content_type;	/* NULL: no such header */

@@ -52,6 +52,7 @@ struct PulseTransfer
 	bool		doomed;			/* cannot be watched: to be ended */
 	bool		headers_over;
 	bool		headers_done;
+	bool		framed;			/* the body says where it ends */
 	bool		body_over;
 	size_t		header_bytes;
 	int			n_headers;

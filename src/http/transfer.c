@@ -175,11 +175,15 @@ on_header(char *line, size_t one, size_t len, void *arg)
 		forget(&t->location);
 		forget(&t->action_version);
 		t->headers_done = false;
+		t->framed = false;
 	}
 	else if (len <= 2)
 		t->headers_done = true;
 	else if (t->headers_done)
 		return len;				/* a trailer */
+	else if (header_is(line, len, "content-length", &at) ||
+			 header_is(line, len, "transfer-encoding", &at))
+		t->framed = true;
 	else if (header_is(line, len, "content-type", &at))
 		keep(t, &t->content_type, line + at, len - at);
 	else if (header_is(line, len, "retry-after", &at))
@@ -404,7 +408,8 @@ transport_of(const PulseTransfer *t, CURLcode code)
 	switch (code)
 	{
 		case CURLE_OK:
-			return PULSE_TRANSPORT_OK;
+			/* To curl, a connection closed amid the headers is an empty answer. */
+			return t->headers_done ? PULSE_TRANSPORT_OK : PULSE_TRANSPORT_BROKEN;
 		case CURLE_COULDNT_RESOLVE_HOST:
 		case CURLE_COULDNT_RESOLVE_PROXY:
 			return PULSE_TRANSPORT_DNS;
@@ -490,7 +495,9 @@ set_error(PulseTransfer *t, CURLcode code)
 			break;
 		default:
 			if (t->error[0] == '\0')
-				snprintf(t->error, sizeof(t->error), "%s", curl_easy_strerror(code));
+				snprintf(t->error, sizeof(t->error), "%s", code == CURLE_OK ?
+						 "connection closed before the end of the headers" :
+						 curl_easy_strerror(code));
 			break;
 	}
 	for (c = t->error; *c; c++)
@@ -536,6 +543,7 @@ pulse_transfer_conclude(PulseTransfer *t, CURLcode code)
 	r->tls_done = r->tls && (r->sent || r->t_tls > 0);
 	r->transport = transport_of(t, code);
 	r->body_truncated = t->body_over;
+	r->unframed = !t->framed && r->status != 204;
 	set_error(t, code);
 
 	r->content_type = t->content_type;
