@@ -289,6 +289,7 @@ activate_action(PulseStep *step, PulseRunState *run, int node, const PulseJson *
 		n->activation = pulse_uuid7(step->now, step->prng);
 		n->has_activation = true;
 		n->outcome_unknown = false;
+		n->action_version = step->action(step->action_arg, def->name).version;
 	}
 	if (def->total_timeout > 0 && n->total_deadline == 0)
 		n->total_deadline = step->now + def->total_timeout;

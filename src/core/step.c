@@ -425,6 +425,8 @@ reset_node(PulseStep *step, PulseRunState *run, int node)
 	n->status = PULSE_PENDING;
 	n->reason = PULSE_REASON_NONE;
 	n->has_activation &= n->outcome_unknown;
+	if (!n->has_activation)
+		n->action_version = NULL;
 	n->tries = 0;
 	n->holds = 0;
 	n->error = NULL;
@@ -698,6 +700,23 @@ wait_within_total(PulseStep *step, PulseRunState *run, int node,
 	pulse_step_wait(step, run, node, reason, due);
 }
 
+/* What the host or the engine asks for, else 1 s doubling to 5 min; never all at once. */
+static int64
+hold_time(PulseStep *step, int holds, int64 wait)
+{
+	PulseRetryPolicy policy;
+
+	pulse_retry_defaults(&policy);
+	if (wait > 0)
+	{
+		policy.initial = wait;
+		policy.factor = 1.0;
+		policy.max = wait;
+		policy.jitter = 0.05;
+	}
+	return Max(pulse_retry_delay(&policy, holds, wait, step->prng), 1);
+}
+
 static void
 fold_failure(PulseStep *step, PulseRunState *run, int node, const PulseOutcome *o)
 {
@@ -747,11 +766,11 @@ fold_outcome(PulseStep *step, PulseRunState *run, const PulseFact *fact)
 		record_attempt(step, run, fact->node, o, "late");
 		return;
 	}
-	if (o->action_version != NULL)
-		n->action_version = o->action_version;
-
 	if (o->kind == PULSE_OUTCOME_SUCCEEDED)
 	{
+		/* the version that ran, instead of the one that was asked for */
+		if (o->action_version != NULL)
+			n->action_version = o->action_version;
 		n->holds = 0;
 		if (step->max_output_bytes > 0 &&
 			(int64) pulse_json_size(o->output) > step->max_output_bytes)
@@ -773,7 +792,7 @@ fold_outcome(PulseStep *step, PulseRunState *run, const PulseFact *fact)
 			if (n->tries > 0)
 				n->tries--;
 			wait_within_total(step, run, fact->node, PULSE_REASON_HOST,
-							  step->now + Max(o->wait, 1));
+							  step->now + hold_time(step, n->holds, o->wait));
 			return;
 		}
 	}

@@ -125,6 +125,7 @@ typedef struct PulseActionInfo
 {
 	bool		repeatable;
 	const PulseRetryPolicy *retry;	/* NULL: the defaults */
+	const char *version;		/* asked for by new activations; or NULL */
 } PulseActionInfo;
 
 typedef enum PulseStepResult

@@ -1,0 +1,435 @@
+/*
+ * cache.c
+ *		Runs and graphs in memory.
+ *
+ * Owns the table of cached runs and the list of parsed graphs, and fills a state
+ * from its rows.  Everything here can be dropped between batches and is read again
+ * when a fact needs it: a run that is loaded while it lives is recovered at once,
+ * since whatever was in flight elsewhere died with its process.
+ */
+#include "postgres.h"
+
+#include "engine/engine_private.h"
+
+#include "base/clock.h"
+#include "base/guc.h"
+#include "common/hashfn.h"
+#include "store/jsonb.h"
+
+#define MAX_GRAPHS 1000			/* unused ones beyond that are dropped */
+
+typedef struct RunSlot
+{
+	pg_uuid_t	id;
+	PulseRun   *run;
+	char		status;
+} RunSlot;
+
+#define SH_PREFIX runhash
+#define SH_ELEMENT_TYPE RunSlot
+#define SH_KEY_TYPE pg_uuid_t
+#define SH_KEY id
+#define SH_HASH_KEY(tb, key) hash_bytes((const unsigned char *) &(key), sizeof(pg_uuid_t))
+#define SH_EQUAL(tb, a, b) (memcmp(&(a), &(b), sizeof(pg_uuid_t)) == 0)
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+void
+pulse_cache_init(PulseEngine *e)
+{
+	e->runs = runhash_create(e->context, 1024, NULL);
+	dlist_init(&e->run_lru);
+	dlist_init(&e->graph_lru);
+}
+
+PulseRun *
+pulse_cache_find(PulseEngine *e, const pg_uuid_t *id)
+{
+	RunSlot    *slot = runhash_lookup(e->runs, *id);
+
+	return slot ? slot->run : NULL;
+}
+
+/* The cached run, or a new empty entry. It becomes the most recently used. */
+PulseRun *
+pulse_cache_run(PulseEngine *e, const pg_uuid_t *id, int part)
+{
+	bool		found;
+	RunSlot    *slot = runhash_insert(e->runs, *id, &found);
+	PulseRun   *run;
+
+	if (found)
+	{
+		run = slot->run;
+		dlist_delete(&run->lru);
+	}
+	else
+	{
+		/* the slot must never be seen without its run */
+		slot->run = NULL;
+		run = MemoryContextAllocExtended(e->runs_context, sizeof(PulseRun),
+										 MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM);
+		if (run == NULL)
+		{
+			runhash_delete(e->runs, *id);
+			ereport(ERROR,
+					(errcode(ERRCODE_OUT_OF_MEMORY),
+					 errmsg("out of memory"),
+					 errdetail("The cache of runs cannot grow.")));
+		}
+		run->id = *id;
+		run->part = part;
+		slot->run = run;
+	}
+	dlist_push_tail(&e->run_lru, &run->lru);
+	return run;
+}
+
+static void
+graph_release(PulseEngine *e, PulseGraphEntry *g)
+{
+	Assert(g->refs > 0);
+	g->refs--;
+	if (g->refs == 0 && e->n_graphs > MAX_GRAPHS)
+	{
+		dlist_delete(&g->lru);
+		e->n_graphs--;
+		pulse_graph_free(g->graph);
+		MemoryContextDelete(g->context);
+	}
+}
+
+void
+pulse_cache_drop(PulseEngine *e, PulseRun *run)
+{
+	dlist_delete(&run->lru);
+	runhash_delete(e->runs, run->id);
+	pulse_state_free(run->state);
+	if (run->graph != NULL)
+		graph_release(e, run->graph);
+	pfree(run);
+}
+
+int
+pulse_cache_count(PulseEngine *e)
+{
+	return (int) e->runs->members;
+}
+
+/* Back to the limit of pulse.cache_size: a coarse measure, looked at between batches. */
+void
+pulse_cache_trim(PulseEngine *e)
+{
+	Size		limit = (Size) pulse_guc_cache_size * 1024;
+	dlist_mutable_iter it;
+	int			dropped = 0;
+
+	if (MemoryContextMemAllocated(e->runs_context, true) <= limit)
+		return;
+	dlist_foreach_modify(it, &e->run_lru)
+	{
+		PulseRun   *run = dlist_container(PulseRun, lru, it.cur);
+
+		pulse_cache_drop(e, run);
+		if (++dropped % 64 == 0 &&
+			MemoryContextMemAllocated(e->runs_context, true) <= limit)
+			break;
+	}
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * Graphs
+ * ---------------------------------------------------------------------
+ */
+
+static PulseGraphEntry *
+graph_find(PulseEngine *e, const char *tenant, const char *workflow, int version)
+{
+	dlist_iter	it;
+
+	dlist_foreach(it, &e->graph_lru)
+	{
+		PulseGraphEntry *g = dlist_container(PulseGraphEntry, lru, it.cur);
+
+		if (g->version == version && strcmp(g->workflow, workflow) == 0 &&
+			strcmp(g->tenant, tenant) == 0)
+		{
+			dlist_move_head(&e->graph_lru, &g->lru);
+			return g;
+		}
+	}
+	return NULL;
+}
+
+static PulseGraphEntry *
+graph_load(PulseEngine *e, const char *tenant, const char *workflow, int version)
+{
+	Jsonb	   *document = pulse_load_graph(tenant, workflow, version);
+	MemoryContext context;
+	MemoryContext old;
+	PulseGraphEntry *g;
+	PulseGraph *graph;
+	PulseDiag	diag;
+
+	if (document == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("version %d of workflow \"%s\" does not exist", version, workflow),
+				 errdetail("A run refers to it.")));
+
+	context = AllocSetContextCreate(e->batch, "pulse graph", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	pulse_diag_init(&diag, e->scratch);
+	graph = pulse_graph_read(pulse_jsonb_read(e->scratch, document),
+							 PULSE_GRAPH_LIVE, &diag);
+	if (graph == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("stored graph of workflow \"%s\" version %d is invalid",
+						workflow, version),
+				 errdetail("%s: %s", diag.items[0].path, diag.items[0].message)));
+	g = palloc0(sizeof(PulseGraphEntry));
+	g->tenant = pstrdup(tenant);
+	g->workflow = pstrdup(workflow);
+	g->version = version;
+	g->graph = graph;
+	g->context = context;
+	MemoryContextSwitchTo(old);
+
+	/* complete: from here on it outlives the batch */
+	MemoryContextSetParent(context, e->context);
+	dlist_push_head(&e->graph_lru, &g->lru);
+	e->n_graphs++;
+	return g;
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * States
+ * ---------------------------------------------------------------------
+ */
+
+static int64
+unix_time(TimestampTz t)
+{
+	return pulse_time_to_unix(t);
+}
+
+/* A state with all nodes pending, from a run's row. */
+static void
+make_state(PulseEngine *e, PulseRun *run)
+{
+	const PulseRunRow *row = run->row;
+	PulseGraphEntry *g = graph_find(e, row->tenant, row->workflow, row->version);
+	PulseRunState *state;
+	MemoryContext old;
+
+	if (g == NULL)
+		g = graph_load(e, row->tenant, row->workflow, row->version);
+
+	old = MemoryContextSwitchTo(e->runs_context);
+	state = pulse_state_create(g->graph);
+	MemoryContextSwitchTo(old);
+
+	/* from here on the cache owns it, whatever happens below */
+	run->state = state;
+	run->graph = g;
+	g->refs++;
+	run->part = row->part;
+	run->priority = row->priority;
+	memcpy(state->id.b, row->id.data, 16);
+	state->tenant = g->tenant;
+	state->workflow = g->workflow;
+	state->version = row->version;
+	if (!pulse_run_status_parse(row->status, &state->status))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("run has unknown status \"%s\"", row->status)));
+	state->submitted_at = unix_time(row->submitted_at);
+	state->start_at = row->has_start_at ? unix_time(row->start_at) : 0;
+	state->deadline = row->has_deadline ? unix_time(row->deadline) : 0;
+	state->started_at = row->has_started_at ? unix_time(row->started_at) : 0;
+	if (row->traceparent != NULL)
+		state->traceparent = pulse_arena_strdup(state->arena, row->traceparent);
+	if (row->input != NULL)
+		state->input = pulse_jsonb_read(state->arena, row->input);
+}
+
+static void
+fill_node(PulseRun *run, const PulseNodeRow *row)
+{
+	PulseRunState *state = run->state;
+	int			at = pulse_graph_find(state->graph, row->node, strlen(row->node));
+	PulseNodeState *n;
+	PulseStatus status;
+	PulseReason reason = PULSE_REASON_NONE;
+
+	if (at < 0 || !pulse_status_parse(row->status, &status) ||
+		(row->reason != NULL && !pulse_reason_parse(row->reason, &reason)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("stored state of a run is invalid"),
+				 errdetail("status_outside: node \"%s\", status \"%s\", reason \"%s\".",
+						   row->node, row->status, row->reason ? row->reason : "")));
+	n = &state->nodes[at];
+	n->status = status;
+	n->reason = reason;
+	n->has_row = true;
+	n->attempt = row->attempt;
+	n->tries = row->tries;
+	n->has_activation = row->has_activation;
+	if (row->has_activation)
+		memcpy(n->activation.b, row->activation.data, 16);
+	n->outcome_unknown = row->outcome_unknown;
+	n->started_at = row->started_at ? unix_time(row->started_at) : 0;
+	n->ended_at = row->ended_at ? unix_time(row->ended_at) : 0;
+	n->due = row->has_due ? unix_time(row->due) : 0;
+	n->total_deadline = row->has_deadline ? unix_time(row->total_deadline) : 0;
+	if (row->action_version != NULL)
+		n->action_version = pulse_arena_strdup(state->arena, row->action_version);
+
+	/* the first nodes of a run start when the run does */
+	if (n->started_at != 0 &&
+		(state->started_at == 0 || n->started_at < state->started_at))
+		state->started_at = n->started_at;
+}
+
+/* Calls that go on in this process although the state was dropped. */
+static void
+mark_calls(PulseEngine *e)
+{
+	dlist_head *lists[2] = {&e->active, &e->finished};
+
+	for (int l = 0; l < 2 + e->n_hosts; l++)
+	{
+		dlist_iter	it;
+
+		dlist_foreach(it, l < 2 ? lists[l] : &e->hosts[l - 2]->queue)
+		{
+			PulseCall  *call = dlist_container(PulseCall, link, it.cur);
+			PulseRun   *run = pulse_cache_find(e, &call->run);
+			int			node;
+
+			if (run == NULL || run->state == NULL || !run->loaded)
+				continue;
+			node = pulse_graph_find(run->state->graph, call->node, strlen(call->node));
+			if (node >= 0 && run->state->nodes[node].attempt == call->attempt)
+				run->state->nodes[node].in_flight = true;
+		}
+	}
+}
+
+static void
+load_rows(PulseEngine *e, PulseRun **runs, int n)
+{
+	pg_uuid_t  *ids = palloc(sizeof(pg_uuid_t) * (size_t) n);
+	PulseRunRow *rows;
+	PulseNodeRow *nodes;
+	PulseSignalRow *signals;
+	int			found;
+
+	for (int i = 0; i < n; i++)
+		ids[i] = runs[i]->id;
+	rows = pulse_load_runs(ids, n, &found);
+	for (int i = 0; i < found; i++)
+		pulse_cache_find(e, &rows[i].id)->row = &rows[i];
+
+	for (int i = 0; i < n; i++)
+	{
+		runs[i]->loaded = true;
+		runs[i]->missing = runs[i]->row == NULL;
+		if (!runs[i]->missing)
+			make_state(e, runs[i]);
+	}
+	nodes = pulse_load_nodes(ids, n, &found);
+	for (int i = 0; i < found; i++)
+	{
+		if (!runs[nodes[i].run]->missing)
+			fill_node(runs[nodes[i].run], &nodes[i]);
+	}
+	signals = pulse_load_signals(ids, n, &found);
+	for (int i = 0; i < found; i++)
+	{
+		PulseSignalRow *s = &signals[i];
+
+		if (!runs[s->run]->missing)
+			pulse_state_add_signal(runs[s->run]->state, s->seq, s->id, s->name,
+								   pulse_jsonb_read(e->scratch, s->payload));
+	}
+	mark_calls(e);
+	for (int i = 0; i < n; i++)
+	{
+		const char *violation;
+
+		if (runs[i]->missing)
+			continue;
+		pulse_state_derive(runs[i]->state);
+		violation = pulse_state_violation(runs[i]->state, e->scratch);
+		if (violation != NULL)
+			pulse_work_quarantine(e, runs[i], "invalid_state", violation,
+								  ERRCODE_DATA_CORRUPTED);
+	}
+}
+
+void
+pulse_cache_load(PulseEngine *e, PulseRun **runs, int n)
+{
+	PulseRun  **to_load = palloc(sizeof(PulseRun *) * (size_t) Max(n, 1));
+	int			n_load = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		PulseRun   *run = runs[i];
+
+		if (run->state != NULL)
+			continue;
+		if (run->row != NULL && !run->row->touched)
+			make_state(e, run);
+		else
+		{
+			run->row = NULL;
+			to_load[n_load++] = run;
+		}
+	}
+	if (n_load > 0)
+		load_rows(e, to_load, n_load);
+}
+
+/* Brings outputs and errors that the kernel asked for into the state (in scratch). */
+void
+pulse_cache_values(PulseEngine *e, PulseRun *run, const int *nodes, int n)
+{
+	const char **names = palloc(sizeof(char *) * (size_t) n);
+	PulseValueRow *rows;
+	int			found;
+
+	for (int i = 0; i < n; i++)
+		names[i] = run->state->graph->nodes[nodes[i]]->id;
+	rows = pulse_load_values(&run->id, names, n, &found);
+	for (int i = 0; i < found; i++)
+	{
+		int			at = pulse_graph_find(run->state->graph, rows[i].node, strlen(rows[i].node));
+		PulseNodeState *s = &run->state->nodes[at];
+
+		if (rows[i].output != NULL)
+			s->output = pulse_jsonb_read(e->scratch, rows[i].output);
+		if (rows[i].error != NULL)
+			s->error = pulse_jsonb_read(e->scratch, rows[i].error);
+	}
+	for (int i = 0; i < n; i++)
+	{
+		PulseNodeState *s = &run->state->nodes[nodes[i]];
+
+		if (s->output == NULL && pulse_status_has_output(s->status))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("stored state of a run is invalid"),
+					 errdetail("output_missing: node \"%s\".",
+							   run->state->graph->nodes[nodes[i]]->id)));
+		if (s->error == NULL && s->status == PULSE_SKIPPED)
+			s->error = &pulse_json_null;
+	}
+}

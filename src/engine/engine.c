@@ -1,0 +1,580 @@
+/*
+ * engine.c
+ *		The engine of one worker: one batch after the other.
+ *
+ * Owns the batch: its transactions, what happens when one fails, and what is done
+ * after it has committed.  What is read is collect.c's business, what it means
+ * work.c's.  The engine never waits; it says when it wants to be called again.
+ *
+ * A batch that fails is rolled back and forgotten: positions fall back, the states of its
+ * runs are dropped, finished calls stay.  If the error is nobody's fault the engine
+ * backs off; otherwise the next batch runs each run in a subtransaction of its own, and
+ * one that fails three times is set aside.
+ */
+#include "postgres.h"
+
+#include "engine/engine_private.h"
+
+#include "access/xact.h"
+#include "base/clock.h"
+#include "base/compat.h"
+#include "base/guc.h"
+#include "base/txn.h"
+#include "miscadmin.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+#define SOLO_TRIES		3
+#define STRIKES_MAX		3
+#define SAVE_INTERVAL	INT64CONST(5000000) /* usec between saves of the marks */
+#define BACKOFF_FIRST	INT64CONST(100000)
+#define BACKOFF_MAX		INT64CONST(10000000)
+
+/*
+ * ---------------------------------------------------------------------
+ * Life of an engine
+ * ---------------------------------------------------------------------
+ */
+
+static void
+take_parts(PulseEngine *e)
+{
+	pg_uuid_t **running = palloc(sizeof(pg_uuid_t *) * (size_t) e->n_parts);
+	int		   *counts = palloc(sizeof(int) * (size_t) e->n_parts);
+	int			total = 0;
+
+	pulse_parts_take(e->parts, e->n_parts, e->worker, e->part_rows);
+	for (int i = 0; i < e->n_parts; i++)
+	{
+		PulsePartRow *row = &e->part_rows[i];
+
+		pulse_streams_set_mark(e->streams, row->part, PULSE_STREAM_INBOX, row->inbox_mark);
+		for (int p = 0; p < PULSE_PRIORITIES; p++)
+			pulse_streams_set_mark(e->streams, row->part, p, row->run_marks[p]);
+		e->careful |= row->unclean;
+		running[i] = pulse_discover_running(row->part, &row->activation_mark, &counts[i]);
+		total += counts[i];
+	}
+	e->recover = MemoryContextAllocHuge(e->context, sizeof(pg_uuid_t) * (size_t) Max(total, 1));
+	for (int i = 0; i < e->n_parts; i++)
+	{
+		memcpy(e->recover + e->n_recover, running[i], sizeof(pg_uuid_t) * (size_t) counts[i]);
+		e->n_recover += counts[i];
+	}
+}
+
+PulseEngine *
+pulse_engine_create(int worker, int n_workers, bool test_transport)
+{
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "pulse engine",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	PulseEngine *e = palloc0(sizeof(PulseEngine));
+
+	e->context = context;
+	e->runs_context = AllocSetContextCreate(context, "pulse runs", ALLOCSET_DEFAULT_SIZES);
+	e->calls_context = AllocSetContextCreate(context, "pulse calls", ALLOCSET_DEFAULT_SIZES);
+	e->batch = AllocSetContextCreate(context, "pulse batch", ALLOCSET_DEFAULT_SIZES);
+	e->worker = worker;
+	e->n_workers = n_workers;
+	e->test = test_transport;
+	for (int p = 0; p < PULSE_PARTS; p++)
+	{
+		e->part_at[p] = -1;
+		if (p % n_workers == worker)
+		{
+			e->part_at[p] = e->n_parts;
+			e->parts[e->n_parts++] = p;
+		}
+	}
+	pg_prng_seed(&e->prng, pulse_random_seed());
+	e->next_timer = DT_NOBEGIN;
+	for (int i = 0; i < e->n_parts; i++)
+		e->timer_after[i] = DT_NOBEGIN;
+	e->streams = pulse_streams_create(e->parts, e->n_parts);
+	e->retry_at = DT_NOBEGIN;
+	pulse_cache_init(e);
+	pulse_hosts_init(e);
+	pulse_calls_init(e);
+
+	pulse_txn_begin("pulse: taking over parts");
+	take_parts(e);
+	pulse_txn_commit();
+	MemoryContextSwitchTo(old);
+	e->parts_saved = pulse_now();
+	return e;
+}
+
+int
+pulse_engine_fd(PulseEngine *e)
+{
+	return e->mux ? pulse_mux_fd(e->mux) : -1;
+}
+
+int64
+pulse_engine_net_timeout(PulseEngine *e)
+{
+	return e->mux ? pulse_mux_timeout_us(e->mux) : -1;
+}
+
+bool
+pulse_engine_drive(PulseEngine *e)
+{
+	return pulse_calls_drive(e);
+}
+
+void
+pulse_engine_stats(PulseEngine *e, PulseEngineStats *stats)
+{
+	*stats = e->stats;
+	stats->in_flight = e->n_active;
+	stats->queued = e->n_queued;
+	stats->cached_runs = pulse_cache_count(e);
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * Marks
+ * ---------------------------------------------------------------------
+ */
+
+/* The oldest activation under way in each part. */
+static void
+compute_marks(PulseEngine *e)
+{
+	dlist_head *lists[2] = {&e->active, &e->finished};
+	PulseUuid	floor = pulse_uuid7_floor(pulse_time_to_unix(e->now) - 1000);
+
+	for (int i = 0; i < e->n_parts; i++)
+	{
+		PulsePartRow *row = &e->part_rows[i];
+
+		row->inbox_mark = pulse_streams_mark(e->streams, row->part, PULSE_STREAM_INBOX);
+		for (int p = 0; p < PULSE_PRIORITIES; p++)
+			row->run_marks[p] = pulse_streams_mark(e->streams, row->part, p);
+
+		/* runs that still have to be recovered keep the old mark */
+		if (e->recover_at >= e->n_recover)
+			memcpy(row->activation_mark.data, floor.b, 16);
+	}
+	for (int l = 0; l < 2 + e->n_hosts; l++)
+	{
+		dlist_iter	it;
+
+		dlist_foreach(it, l < 2 ? lists[l] : &e->hosts[l - 2]->queue)
+		{
+			PulseCall  *call = dlist_container(PulseCall, link, it.cur);
+			PulsePartRow *row = &e->part_rows[e->part_at[call->part]];
+
+			if (memcmp(call->activation.b, row->activation_mark.data, 16) < 0)
+				memcpy(row->activation_mark.data, call->activation.b, 16);
+		}
+	}
+}
+
+/* Calls that this batch is about to start are in no list yet. */
+static void
+lower_marks(PulseEngine *e)
+{
+	for (int i = 0; i < e->n_batch_runs; i++)
+	{
+		PulseRun   *run = e->batch_runs[i];
+
+		for (int c = 0; c < run->n_commands; c++)
+		{
+			const PulseCommand *cmd = &run->commands[c];
+			PulsePartRow *row = &e->part_rows[e->part_at[run->part]];
+
+			if (cmd->kind == PULSE_CMD_DISPATCH &&
+				memcmp(cmd->activation.b, row->activation_mark.data, 16) < 0)
+				memcpy(row->activation_mark.data, cmd->activation.b, 16);
+		}
+	}
+}
+
+/* Every few seconds, in a batch that writes anyway. */
+static void
+save_marks(PulseEngine *e, bool leave)
+{
+	compute_marks(e);
+	lower_marks(e);
+	pulse_parts_save(e->part_rows, e->n_parts, leave);
+	e->parts_saved = e->now;
+}
+
+void
+pulse_engine_leave(PulseEngine *e)
+{
+	pulse_txn_begin("pulse: leaving");
+	e->now = pulse_now();
+	e->n_batch_runs = 0;
+	save_marks(e, true);
+	pulse_txn_commit();
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * After a batch
+ * ---------------------------------------------------------------------
+ */
+
+/* An ended run has nothing under way: one look at the calls, not one for each. */
+static void
+abort_if_told(PulseEngine *e, PulseRun *run)
+{
+	for (int c = 0; c < run->n_commands; c++)
+	{
+		if (run->commands[c].kind == PULSE_CMD_ABORT)
+		{
+			pulse_calls_abort_run(e, &run->id);
+			return;
+		}
+	}
+}
+
+/* The commit is there: tell the world, and let go of what is done. */
+static void
+act(PulseEngine *e)
+{
+	for (int i = 0; i < e->n_batch_runs; i++)
+	{
+		PulseRun   *run = e->batch_runs[i];
+
+		run->in_batch = false;
+		if (run->missing || run->dropped)
+		{
+			pulse_calls_abort_run(e, &run->id);
+			pulse_cache_drop(e, run);
+			continue;
+		}
+		if (pulse_run_status_terminal(run->state->status))
+		{
+			if (run->ended)
+			{
+				e->ended |= UINT64CONST(1) << run->part;
+				abort_if_told(e, run);
+			}
+			pulse_cache_drop(e, run);
+			continue;
+		}
+		for (int c = 0; c < run->n_commands; c++)
+		{
+			const PulseCommand *cmd = &run->commands[c];
+
+			if (cmd->kind == PULSE_CMD_ABORT)
+				pulse_call_abort(e, &run->id, run->state->graph->nodes[cmd->node]->id);
+			else if (cmd->kind == PULSE_CMD_DISPATCH)
+				pulse_call_dispatch(e, run, cmd);
+		}
+		pulse_state_settle(run->state, run->touched, run->n_touched);
+		run->row = NULL;
+	}
+	pulse_cache_trim(e);
+	pulse_calls_pump(e);
+}
+
+/* Nothing of the batch has happened. */
+static void
+forget(PulseEngine *e)
+{
+	dlist_iter	it;
+
+	pulse_streams_rollback(e->streams);
+	for (int i = 0; i < e->n_batch_runs; i++)
+		pulse_cache_drop(e, e->batch_runs[i]);
+	e->n_batch_runs = 0;
+	dlist_foreach(it, &e->finished)
+		dlist_container(PulseCall, link, it.cur)->taken = false;
+	e->next_timer = DT_NOBEGIN;
+	for (int i = 0; i < e->n_parts; i++)
+		e->timer_after[i] = DT_NOBEGIN;
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * Careful and solo mode
+ * ---------------------------------------------------------------------
+ */
+
+/* One run in a subtransaction of its own, three times; then it is set aside. */
+static void
+work_solo(PulseEngine *e, PulseRun *run)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile int tries = 0;
+	volatile bool done = false;
+
+	while (!done)
+	{
+		BeginInternalSubTransaction(NULL);
+		MemoryContextSwitchTo(context);
+		PG_TRY();
+		{
+			pulse_work(e, &run, 1);
+			ReleaseCurrentSubTransaction();
+			MemoryContextSwitchTo(context);
+			CurrentResourceOwner = owner;
+			done = true;
+		}
+		PG_CATCH();
+		{
+			ErrorData  *error;
+
+			MemoryContextSwitchTo(context);
+			error = CopyErrorData();
+			FlushErrorState();
+			RollbackAndReleaseCurrentSubTransaction();
+			MemoryContextSwitchTo(context);
+			CurrentResourceOwner = owner;
+
+			/* start again from the rows */
+			pulse_writes_init(&e->writes);
+			pulse_state_free(run->state);
+			run->state = NULL;
+			if (run->graph != NULL)
+				run->graph->refs--;
+			run->graph = NULL;
+			run->loaded = false;
+			run->missing = false;
+			run->dropped = false;
+			run->n_commands = 0;
+			run->n_touched = 0;
+			if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+				++tries >= SOLO_TRIES)
+			{
+				e->stats.errors++;
+				pulse_work_quarantine(e, run, "engine_error", error->message,
+									  error->sqlerrcode);
+				pulse_work_consumed(e, run);
+				pulse_writes_flush(&e->writes);
+				done = true;
+			}
+			FreeErrorData(error);
+		}
+		PG_END_TRY();
+	}
+}
+
+/*
+ * Strikes of these runs are committed first, then the runs are worked on, each
+ * in a subtransaction, and lose their strikes again. A transaction is open before
+ * and after.
+ */
+static void
+work_struck(PulseEngine *e, PulseRun **runs, int n)
+{
+	pg_uuid_t  *ids = palloc(sizeof(pg_uuid_t) * (size_t) n);
+	int		   *parts = palloc(sizeof(int) * (size_t) n);
+
+	for (int i = 0; i < n; i++)
+	{
+		ids[i] = runs[i]->id;
+		parts[i] = Max(runs[i]->part, 0);
+	}
+	(void) pulse_strikes_add(ids, parts, n, NULL);
+	pulse_txn_commit();
+	pulse_txn_begin("pulse: careful batch");
+	MemoryContextSwitchTo(e->batch);
+
+	for (int i = 0; i < n; i++)
+		work_solo(e, runs[i]);
+	for (int i = 0; i < n; i++)
+		pulse_writes_strike_done(&e->writes, &ids[i]);
+	pulse_writes_flush(&e->writes);
+}
+
+/*
+ * The owner before ended badly, perhaps over one of these runs. Those without a
+ * strike go together; if one of them ends this process too, all of them are
+ * suspects, and suspects go alone. The third strike puts a run aside.
+ */
+static void
+work_careful(PulseEngine *e)
+{
+	PulseRun  **fresh = palloc(sizeof(PulseRun *) * (size_t) e->n_batch_runs);
+	PulseRun  **suspects = palloc(sizeof(PulseRun *) * (size_t) e->n_batch_runs);
+	pg_uuid_t  *ids = palloc(sizeof(pg_uuid_t) * (size_t) e->n_batch_runs);
+	int			n_fresh = 0;
+	int			n_suspects = 0;
+	int		   *strikes;
+
+	for (int i = 0; i < e->n_batch_runs; i++)
+		ids[i] = e->batch_runs[i]->id;
+	strikes = pulse_strikes_read(ids, e->n_batch_runs);
+	for (int i = 0; i < e->n_batch_runs; i++)
+	{
+		PulseRun   *run = e->batch_runs[i];
+
+		if (strikes[i] >= STRIKES_MAX)
+		{
+			pulse_work_quarantine(e, run, "ended_process",
+								  "its processing ended the worker again and again",
+								  ERRCODE_INTERNAL_ERROR);
+			pulse_work_consumed(e, run);
+		}
+		else if (strikes[i] > 0)
+			suspects[n_suspects++] = run;
+		else
+			fresh[n_fresh++] = run;
+	}
+	pulse_writes_flush(&e->writes);
+	if (n_fresh > 0)
+		work_struck(e, fresh, n_fresh);
+	for (int i = 0; i < n_suspects; i++)
+		work_struck(e, &suspects[i], 1);
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * The batch
+ * ---------------------------------------------------------------------
+ */
+
+/* All of it up to the commit. Throws. */
+static void
+run_batch(PulseEngine *e, PulseHints *hints)
+{
+	PulseHints	copy = *hints;
+
+	pulse_txn_begin("pulse: batch");
+	MemoryContextSwitchTo(e->batch);
+	pulse_hosts_reload(e);
+	pulse_collect(e, &copy);
+
+	if (e->careful && e->n_batch_runs > 0)
+		work_careful(e);
+	else if (e->solo)
+	{
+		for (int i = 0; i < e->n_batch_runs; i++)
+			work_solo(e, e->batch_runs[i]);
+	}
+	else
+		pulse_work(e, e->batch_runs, e->n_batch_runs);
+
+	pulse_hosts_save(e);
+	if (e->save_parts ||
+		(e->n_batch_runs > 0 && e->now - e->parts_saved > SAVE_INTERVAL))
+	{
+		if (e->save_parts)
+			pulse_parts_save(e->part_rows, e->n_parts, false);
+		else
+			save_marks(e, false);
+	}
+	pulse_txn_commit();
+	MemoryContextSwitchTo(e->batch);
+	*hints = copy;
+}
+
+/* True for errors that are no run's fault: the whole engine backs off. */
+static bool
+nobodys_fault(int sqlstate)
+{
+	int			class_ = ERRCODE_TO_CATEGORY(sqlstate);
+
+	return class_ == ERRCODE_TO_CATEGORY(ERRCODE_TRANSACTION_ROLLBACK) ||
+		class_ == ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES) ||
+		class_ == ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION) ||
+		class_ == ERRCODE_TO_CATEGORY(ERRCODE_SYSTEM_ERROR) ||
+		class_ == ERRCODE_TO_CATEGORY(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE) ||
+		sqlstate == ERRCODE_READ_ONLY_SQL_TRANSACTION;
+}
+
+/* The batch has failed: what to do next time. The error is in no state any more. */
+static void
+batch_failed(PulseEngine *e, ErrorData *error)
+{
+	int64		wait;
+
+	pulse_txn_abort();
+	MemoryContextSwitchTo(e->context);
+	forget(e);
+	e->stats.errors++;
+	e->failures++;
+
+	if (!nobodys_fault(error->sqlerrcode) && !e->solo)
+	{
+		/* look again at once, one by one */
+		e->solo = true;
+		wait = 0;
+	}
+	else
+		wait = Min(BACKOFF_FIRST << Min(e->failures, 10), BACKOFF_MAX);
+	e->retry_at = pulse_now() + wait;
+
+	if (!e->complained)
+		ereport(LOG,
+				(errcode(error->sqlerrcode),
+				 errmsg("a batch of pulse worker %d failed: %s", e->worker, error->message),
+				 error->detail ? errdetail_internal("%s", error->detail) : 0,
+				 errhint("It is tried again; further failures of this episode are not logged.")));
+	e->complained = true;
+}
+
+PulseBatchResult
+pulse_engine_batch(PulseEngine *e, PulseHints *hints)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	PulseBatchResult result = {0};
+	volatile bool failed = false;
+
+	e->now = pulse_now();
+	if (e->now < e->retry_at)
+	{
+		result.failed = true;
+		result.next_due = e->retry_at;
+		return result;
+	}
+
+	MemoryContextReset(e->batch);
+	MemoryContextSwitchTo(e->batch);
+	e->scratch = pulse_arena_create(64 * 1024);
+	e->batch_runs = NULL;
+	e->n_batch_runs = e->cap_batch_runs = 0;
+	e->facts = 0;
+	e->more = false;
+	e->ended = 0;
+	e->save_parts = false;
+	pulse_writes_init(&e->writes);
+
+	PG_TRY();
+	{
+		run_batch(e, hints);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		/* who is asked to go, goes */
+		if (ProcDiePending)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(e->batch);
+		error = CopyErrorData();
+		FlushErrorState();
+		batch_failed(e, error);
+		failed = true;
+	}
+	PG_END_TRY();
+
+	if (!failed)
+	{
+		MemoryContextSwitchTo(e->batch);
+		pulse_collect_committed(e);
+		act(e);
+		e->stats.batches++;
+		e->stats.facts += e->facts;
+		e->failures = 0;
+		e->solo = false;
+		e->complained = false;
+		if (e->careful && !pulse_streams_first_pass(e->streams) && !e->more)
+			e->careful = false;
+	}
+	MemoryContextSwitchTo(caller);
+	result.failed = failed;
+	result.facts = e->facts;
+	result.ended = e->ended;
+	result.more = !failed && (e->more || e->n_finished > 0);
+	result.next_due = failed ? e->retry_at :
+		Min(e->next_timer, pulse_calls_next_due(e));
+	return result;
+}
