@@ -142,7 +142,6 @@ context(PulseStep *step, PulseRunState *run, const int *nodes, int n,
 		const PulseJson *error)
 {
 	PulseJsonPair *pairs = pulse_arena_alloc(step->scratch, 5 * sizeof(*pairs));
-	PulseJson  *root = pulse_arena_alloc(step->scratch, sizeof(*root));
 	uint32		k = 0;
 
 	pairs[k++] = (PulseJsonPair) {"run", 3, run_member(run)};
@@ -152,10 +151,7 @@ context(PulseStep *step, PulseRunState *run, const int *nodes, int n,
 	pairs[k++] = (PulseJsonPair) {"nodes", 5, outputs_object(step, run, nodes, n)};
 	if (run->graph->config != NULL)
 		pairs[k++] = (PulseJsonPair) {"config", 6, run->graph->config};
-	root->type = PULSE_JSON_OBJECT;
-	root->len = k;
-	root->u.pairs = pairs;
-	return root;
+	return pulse_json_object(step->scratch, pairs, k);
 }
 
 /*

@@ -38,9 +38,14 @@ typedef struct PulseJsonPair
 	const PulseJson *value;
 } PulseJsonPair;
 
+/*
+ * Values are made by the constructors below, which keep depth: a value that is
+ * to be stored must not be deeper than PULSE_JSON_MAX_DEPTH.
+ */
 struct PulseJson
 {
-	PulseJsonType type;
+	PulseJsonType type:8;
+	unsigned int depth:16;		/* 0 of a scalar, else 1 + the deepest member */
 	uint32		len;			/* bytes of text, or number of items or pairs */
 	union
 	{
@@ -65,8 +70,8 @@ extern const PulseJson *pulse_json_parse(PulseArena *arena, const char *text,
 										 size_t len, PulseDiag *diag);
 
 /*
- * Reads a document and reports duplicate object keys under `path` as errors
- * (code duplicate_key): for documents that people write.
+ * Reads a document and reports every duplicate object key as an error (code
+ * duplicate_key, with its path), then NULL: for documents that people write.
  */
 extern const PulseJson *pulse_json_parse_strict(PulseArena *arena, const char *text,
 												size_t len, PulseDiag *diag);
@@ -84,6 +89,9 @@ extern void pulse_json_write_string(StringInfo out, const char *s, size_t len);
 /* Member of an object; NULL if value is no object or has no such key. */
 extern const PulseJson *pulse_json_get(const PulseJson *object, const char *key);
 extern const PulseJson *pulse_json_getn(const PulseJson *object, const char *key, size_t len);
+
+/* The same, but gives the pair. */
+extern const PulseJsonPair *pulse_json_find(const PulseJson *object, const char *key, size_t len);
 
 /* Structural equality as jsonb = jsonb (1.0 equals 1.00). */
 extern bool pulse_json_equal(const PulseJson *a, const PulseJson *b);

@@ -76,7 +76,11 @@ read_duration(const PulseJson *v, const char *path, int64 *out, PulseDiag *diag)
 
 	if (v->type == PULSE_JSON_STRING &&
 		pulse_duration_parse(v->u.text, v->len, out, &why))
-		return true;
+	{
+		if (*out <= PULSE_MAX_DELAY_US)
+			return true;
+		why = "it can be 365 days at most";
+	}
 	pulse_diag_error(diag, "bad_duration", path,
 					 "Write a duration such as \"500 ms\", \"30 s\" or \"2 hours\".",
 					 "not a duration: %s", why);

@@ -78,7 +78,6 @@ read_container(PulseArena *arena, JsonbContainer *container, int depth)
 	else
 	{
 		PulseJsonPair *pairs = pulse_arena_alloc(arena, n * sizeof(*pairs));
-		PulseJson  *object = pulse_arena_alloc(arena, sizeof(*object));
 		uint32		i = 0;
 
 		while ((token = JsonbIteratorNext(&it, &v, true)) == WJB_KEY)
@@ -92,10 +91,7 @@ read_container(PulseArena *arena, JsonbContainer *container, int depth)
 				read_scalar(arena, &v);
 			i++;
 		}
-		object->type = PULSE_JSON_OBJECT;
-		object->len = i;
-		object->u.pairs = pairs;
-		result = object;
+		result = pulse_json_object(arena, pairs, i);
 	}
 	/* the iterator freed itself when it reached the end */
 	(void) JsonbIteratorNext(&it, &v, true);
