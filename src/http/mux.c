@@ -318,6 +318,7 @@ finish(PulseTransfer *t, CURLcode code)
 
 	pulse_transfer_conclude(t, code);
 	easy_drop(t);
+	pulse_transfer_sweep(t);
 	pulse_transfer_drop_request(t);
 	if (t->doomed)
 		mux->n_doomed--;
@@ -552,6 +553,7 @@ pulse_mux_abort(PulseMux *mux, PulseTransfer *transfer)
 			if (transfer->doomed)
 				mux->n_doomed--;
 			easy_drop(transfer);
+			pulse_transfer_sweep(transfer);
 			signals_restore(&old);
 			break;
 		case TRANSFER_FINISHED:
@@ -590,5 +592,6 @@ pulse_mux_destroy(PulseMux *mux)
 		watch_free(mux, mux->watches);
 	signals_restore(&old);
 	close(mux->epoll_fd);
+	free(mux->open_sockets);
 	free(mux);
 }

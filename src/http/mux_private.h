@@ -5,6 +5,8 @@
 #ifndef PULSE_HTTP_MUX_PRIVATE_H
 #define PULSE_HTTP_MUX_PRIVATE_H
 
+#include <sys/types.h>
+
 #include <curl/curl.h>
 
 #include "http/mux.h"
@@ -18,6 +20,15 @@ typedef struct Watch
 	struct Watch *next;
 	int			fd;
 } Watch;
+
+/* Sockets curl has open, by number; see pulse_transfer_sweep. */
+typedef struct OpenSocket
+{
+	bool		open;
+	ino_t		inode;
+} OpenSocket;
+
+#define PULSE_TRANSFER_SOCKETS 16
 
 typedef enum TransferState
 {
@@ -44,9 +55,12 @@ struct PulseTransfer
 	char		error[CURL_ERROR_SIZE];
 
 	/* what callbacks have seen */
+	int			fds[PULSE_TRANSFER_SOCKETS];	/* opened for this transfer */
+	int			n_fds;
 	int			opened;			/* sockets */
 	int			refused;		/* addresses the policy forbids */
 	PulseAddressKind refused_kind;
+	bool		handshaking;	/* TLS has begun, so the connection stands */
 	bool		no_descriptor;
 	bool		no_memory;
 	bool		doomed;			/* cannot be watched: to be ended */
@@ -84,6 +98,8 @@ struct PulseMux
 	int			epoll_fd;
 	int64_t		deadline;		/* monotonic usec; -1: none */
 	Watch	   *watches;
+	OpenSocket *open_sockets;	/* by descriptor */
+	int			n_open_sockets; /* length of that array */
 	TransferList active;
 	TransferList finished;
 	CURL	   *spare[PULSE_MUX_SPARE];
@@ -101,6 +117,12 @@ extern CURLcode pulse_transfer_set_options(PulseTransfer *t, const PulseHttpRequ
 
 /* Fills the response once curl has said how the exchange ended. */
 extern void pulse_transfer_conclude(PulseTransfer *t, CURLcode code);
+
+/*
+ * Accounts for sockets of the transfer that curl has closed without telling: while it
+ * connects, 7.88 does not call the function it was given for that.
+ */
+extern void pulse_transfer_sweep(PulseTransfer *t);
 
 /* Frees what only a running request needs; credentials are overwritten. */
 extern void pulse_transfer_drop_request(PulseTransfer *t);

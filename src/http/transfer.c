@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DEFAULT_BODY		(1024 * 1024)
@@ -24,6 +25,75 @@
 #define TEXT_MAX			2048	/* of a header that is kept */
 
 /* ---- callbacks of curl ---- */
+
+/* Takes a socket off the books. */
+static void
+socket_closed(PulseMux *mux, int fd)
+{
+	if (fd < 0 || fd >= mux->n_open_sockets || !mux->open_sockets[fd].open)
+		return;
+	mux->open_sockets[fd].open = false;
+	mux->stats.sockets--;
+	if (mux->config.fd_release)
+		mux->config.fd_release();
+}
+
+/* Puts a new socket on the books; false without memory. */
+static bool
+socket_opened(PulseTransfer *t, int fd)
+{
+	PulseMux   *mux = t->mux;
+	struct stat st;
+
+	if (fd >= mux->n_open_sockets)
+	{
+		int			n = mux->n_open_sockets ? mux->n_open_sockets : 64;
+		OpenSocket *grown;
+
+		while (n <= fd)
+			n *= 2;
+		grown = realloc(mux->open_sockets, n * sizeof(OpenSocket));
+		if (grown == NULL)
+			return false;
+		memset(grown + mux->n_open_sockets, 0,
+			   (n - mux->n_open_sockets) * sizeof(OpenSocket));
+		mux->open_sockets = grown;
+		mux->n_open_sockets = n;
+	}
+	if (fstat(fd, &st) < 0)
+		return false;
+	socket_closed(mux, fd);		/* the number is free again: that one is gone */
+	mux->open_sockets[fd].open = true;
+	mux->open_sockets[fd].inode = st.st_ino;
+	mux->stats.sockets++;
+	mux->stats.connections++;
+	t->opened++;
+	if (t->n_fds < PULSE_TRANSFER_SOCKETS)
+		t->fds[t->n_fds++] = fd;
+	return true;
+}
+
+void
+pulse_transfer_sweep(PulseTransfer *t)
+{
+	PulseMux   *mux = t->mux;
+	int			kept = 0;
+	int			i;
+
+	for (i = 0; i < t->n_fds; i++)
+	{
+		int			fd = t->fds[i];
+		struct stat st;
+
+		if (!mux->open_sockets[fd].open)
+			continue;
+		if (fstat(fd, &st) < 0 || st.st_ino != mux->open_sockets[fd].inode)
+			socket_closed(mux, fd);
+		else
+			t->fds[kept++] = fd;
+	}
+	t->n_fds = kept;
+}
 
 /*
  * Opens a socket, if the policy allows the address.  This sees every address
@@ -34,44 +104,42 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	PulseTransfer *t = arg;
 	PulseMux   *mux = t->mux;
-	PulseAddressKind kind;
+	PulseAddressKind kind = PULSE_ADDRESS_OTHER;
 	int			fd;
 
 	if (purpose != CURLSOCKTYPE_IPCXN ||
 		!pulse_address_allowed(&address->addr, &t->policy, &kind))
 	{
 		t->refused++;
-		t->refused_kind = purpose == CURLSOCKTYPE_IPCXN ? kind : PULSE_ADDRESS_OTHER;
+		t->refused_kind = kind;
 		return CURL_SOCKET_BAD;
 	}
+	pulse_transfer_sweep(t);
 	if (mux->config.fd_acquire && !mux->config.fd_acquire())
 	{
 		t->no_descriptor = true;
 		return CURL_SOCKET_BAD;
 	}
 	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-	if (fd < 0)
+	if (fd >= 0 && socket_opened(t, fd))
+		return fd;
+
+	if (fd >= 0)
 	{
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			t->no_descriptor = true;
-		if (mux->config.fd_release)
-			mux->config.fd_release();
-		return CURL_SOCKET_BAD;
+		t->no_memory = true;
+		close(fd);
 	}
-	t->opened++;
-	mux->stats.sockets++;
-	mux->stats.connections++;
-	return fd;
+	else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		t->no_descriptor = true;
+	if (mux->config.fd_release)
+		mux->config.fd_release();
+	return CURL_SOCKET_BAD;
 }
 
 static int
 on_close(void *arg, curl_socket_t fd)
 {
-	PulseMux   *mux = arg;
-
-	mux->stats.sockets--;
-	if (mux->config.fd_release)
-		mux->config.fd_release();
+	socket_closed(arg, fd);
 	return close(fd);
 }
 
@@ -98,6 +166,21 @@ on_ready(void *arg, char *remote, char *local, int remote_port, int local_port)
 	snprintf(t->address, sizeof(t->address), "%s", remote);
 	t->response.sends++;
 	return CURL_PREREQFUNC_OK;
+}
+
+/*
+ * Called when a handshake begins.  Nothing else tells that the other side has taken the
+ * connection but does not answer the handshake.
+ */
+static CURLcode
+on_handshake(CURL *easy, void *ssl_ctx, void *arg)
+{
+	PulseTransfer *t = arg;
+
+	(void) easy;
+	(void) ssl_ctx;
+	t->handshaking = true;
+	return CURLE_OK;
 }
 
 /* Keeps a copy of a header's value; remote bytes, so without controls and cut. */
@@ -353,6 +436,12 @@ pulse_transfer_set_options(PulseTransfer *t, const PulseHttpRequest *request)
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
+	/* Not every TLS library has it; then a stalled handshake is a plain timeout. */
+	code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_handshake);
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, t);
+	if (code != CURLE_OK && code != CURLE_NOT_BUILT_IN && code != CURLE_UNKNOWN_OPTION)
+		return code;
 	if (request->ca_file)
 	{
 		/* This file and nothing else. */
@@ -539,7 +628,7 @@ pulse_transfer_conclude(PulseTransfer *t, CURLcode code)
 		r->t_total = time_of(t->easy, CURLINFO_TOTAL_TIME_T);
 	}
 	r->sent = r->sends > 0;
-	r->connected = r->sent || r->t_connect > 0;
+	r->connected = r->sent || t->handshaking || r->t_connect > 0;
 	r->tls_done = r->tls && (r->sent || r->t_tls > 0);
 	r->transport = transport_of(t, code);
 	r->body_truncated = t->body_over;

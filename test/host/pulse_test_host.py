@@ -226,6 +226,11 @@ class Connection(asyncio.Protocol):
             self.pump()
 
     def pump(self):
+        if self.buffer[:1] == b"\x16":
+            # A TLS greeting on a plain port.
+            self.send(message(400, close=True))
+            self.transport.close()
+            return
         while self.busy is None and not self.transport.is_closing():
             end = self.buffer.find(b"\r\n\r\n")
             if end < 0:
@@ -482,7 +487,7 @@ class Faults:
         self.conn.send(message(self.fault.get("status", status),
                                self.body() if "body" in self.fault else body,
                                self.fault.get("type", "application/json"),
-                               self.fault.get("headers")))
+                               {"Pulse-Action-Version": "1", **self.fault.get("headers", {})}))
 
     async def do_status(self):
         self.conn.send(message(self.fault["status"], self.body(),
