@@ -1,0 +1,257 @@
+/*
+ * pulse_run.c
+ *		pulse-run: the kernel as a program, without a server.
+ *
+ * Owns the command line. Every command reads documents, asks the kernel, prints
+ * one answer to standard output and ends with 0; with 1 if a document is not
+ * valid, then the answer is the list of findings; with 2, and a message on
+ * standard error, if it was not called properly or a file cannot be read.
+ *
+ * Memory is one arena for the life of the process.
+ */
+#include "postgres_fe.h"
+
+#include "cli/findings.h"
+#include "cli/input.h"
+#include "core/draw.h"
+#include "core/inspect.h"
+
+#ifndef PULSE_VERSION
+#define PULSE_VERSION "unknown"
+#endif
+
+#define EXIT_VALID		0
+#define EXIT_INVALID	1
+#define EXIT_USAGE		2
+
+#define MAX_FILES 2
+
+typedef struct Call
+{
+	PulseArena *arena;
+	const char *files[MAX_FILES];
+	int			n_files;
+	PulseDrawFormat format;
+} Call;
+
+typedef struct Command
+{
+	const char *name;
+	int			min_files;
+	int			max_files;
+	bool		takes_format;
+	int			(*run) (const Call *call);
+} Command;
+
+static const char usage_text[] =
+"pulse-run checks and draws workflows of pulse without a server.\n"
+"\n"
+"Usage:\n"
+"  pulse-run validate FILE\n"
+"  pulse-run inspect GRAPH [STATE]\n"
+"  pulse-run draw FILE [--format text|mermaid]\n"
+"  pulse-run --help | --version\n"
+"\n"
+"Commands:\n"
+"  validate   checks a workflow as pulse.define would\n"
+"  inspect    says what would run next in a state of a graph, and why not more\n"
+"  draw       draws a workflow\n"
+"\n"
+"FILE, GRAPH and STATE are JSON documents; \"-\" is standard input.\n"
+"Exit status: 0 valid, 1 invalid (findings as JSON on standard output), 2 usage.\n";
+
+/* Prints the answer; the exit status is `status` if it could be written. */
+static int
+print(StringInfo out, int status)
+{
+	if (fwrite(out->data, 1, (size_t) out->len, stdout) != (size_t) out->len ||
+		fflush(stdout) != 0)
+	{
+		fprintf(stderr, "pulse-run: could not write the answer: %s\n", strerror(errno));
+		return EXIT_USAGE;
+	}
+	return status;
+}
+
+static int
+print_findings(const PulseDiag *diag)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	pulse_findings_write(&out, diag);
+	return print(&out, diag->n_errors == 0 ? EXIT_VALID : EXIT_INVALID);
+}
+
+static int
+run_validate(const Call *call)
+{
+	const PulseJson *doc;
+	PulseDiag	diag;
+
+	pulse_diag_init(&diag, call->arena);
+	if (!pulse_input_read(call->files[0], "$", call->arena, &doc, &diag))
+		return EXIT_USAGE;
+	if (doc != NULL)
+		pulse_graph_free(pulse_graph_read(doc, PULSE_GRAPH_DEFINE, &diag));
+	return print_findings(&diag);
+}
+
+static int
+run_inspect(const Call *call)
+{
+	const PulseJson *graph;
+	const PulseJson *state = NULL;
+	const PulseJson *answer = NULL;
+	PulseDiag	diag;
+	StringInfoData out;
+
+	pulse_diag_init(&diag, call->arena);
+	if (!pulse_input_read(call->files[0], "$graph", call->arena, &graph, &diag))
+		return EXIT_USAGE;
+	if (call->n_files > 1 &&
+		!pulse_input_read(call->files[1], "$state", call->arena, &state, &diag))
+		return EXIT_USAGE;
+	if (diag.n_errors == 0)
+		answer = pulse_inspect(graph, state, call->arena, &diag);
+	if (answer == NULL)
+		return print_findings(&diag);
+
+	initStringInfo(&out);
+	pulse_json_write(&out, answer);
+	appendStringInfoChar(&out, '\n');
+	return print(&out, EXIT_VALID);
+}
+
+static int
+run_draw(const Call *call)
+{
+	const PulseJson *doc;
+	PulseGraph *graph = NULL;
+	PulseDiag	diag;
+	StringInfoData out;
+
+	pulse_diag_init(&diag, call->arena);
+	if (!pulse_input_read(call->files[0], "$", call->arena, &doc, &diag))
+		return EXIT_USAGE;
+	if (doc != NULL)
+		graph = pulse_graph_read(doc, PULSE_GRAPH_LIVE, &diag);
+	if (graph == NULL)
+		return print_findings(&diag);
+
+	initStringInfo(&out);
+	pulse_draw(&out, graph, NULL, call->format);
+	pulse_graph_free(graph);
+	return print(&out, EXIT_VALID);
+}
+
+static const Command commands[] = {
+	{"validate", 1, 1, false, run_validate},
+	{"inspect", 1, 2, false, run_inspect},
+	{"draw", 1, 1, true, run_draw},
+};
+
+static int pg_attribute_printf(1, 2)
+usage_error(const char *fmt,...)
+{
+	va_list		ap;
+
+	fputs("pulse-run: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputs("\nTry \"pulse-run --help\".\n", stderr);
+	return EXIT_USAGE;
+}
+
+static const Command *
+find_command(const char *name)
+{
+	for (size_t i = 0; i < lengthof(commands); i++)
+	{
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+/* Fills the call from the words after the command; 0 or the exit status. */
+static int
+parse_words(const Command *command, int argc, char **argv, Call *call)
+{
+	bool		only_files = false;
+
+	for (int i = 2; i < argc; i++)
+	{
+		const char *word = argv[i];
+		const char *format = NULL;
+
+		if (only_files || word[0] != '-' || word[1] == '\0')
+		{
+			if (call->n_files == command->max_files)
+				return usage_error("%s takes no more than %d file%s", command->name,
+								   command->max_files, command->max_files == 1 ? "" : "s");
+			call->files[call->n_files++] = word;
+			continue;
+		}
+		if (strcmp(word, "--") == 0)
+		{
+			only_files = true;
+			continue;
+		}
+		if (command->takes_format && strncmp(word, "--format=", 9) == 0)
+			format = word + 9;
+		else if (command->takes_format && strcmp(word, "--format") == 0)
+		{
+			if (++i == argc)
+				return usage_error("--format needs a value: text or mermaid");
+			format = argv[i];
+		}
+		else
+			return usage_error("%s has no option \"%s\"", command->name, word);
+		if (!pulse_draw_format_parse(format, &call->format))
+			return usage_error("there is no format \"%s\", only text and mermaid", format);
+	}
+	if (call->n_files < command->min_files)
+		return usage_error("%s needs a file", command->name);
+	if (call->n_files == 2 && strcmp(call->files[0], "-") == 0 &&
+		strcmp(call->files[1], "-") == 0)
+		return usage_error("standard input can be given once only");
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	const Command *command;
+	Call		call = {NULL, {NULL, NULL}, 0, PULSE_DRAW_TEXT};
+	int			status;
+
+	if (argc < 2)
+		return usage_error("a command is missing");
+	for (int i = 1; i < argc; i++)
+	{
+		StringInfoData out;
+		bool		help = strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
+
+		if (strcmp(argv[i], "--") == 0)
+			break;
+		if (!help && (i > 1 || (strcmp(argv[i], "--version") != 0 &&
+								strcmp(argv[i], "-V") != 0)))
+			continue;
+		initStringInfo(&out);
+		appendStringInfoString(&out, help ? usage_text : "pulse-run " PULSE_VERSION "\n");
+		return print(&out, EXIT_VALID);
+	}
+
+	command = find_command(argv[1]);
+	if (command == NULL)
+		return usage_error("there is no command \"%s\"", argv[1]);
+	status = parse_words(command, argc, argv, &call);
+	if (status != 0)
+		return status;
+	call.arena = pulse_arena_create(0);
+	status = command->run(&call);
+	pulse_arena_free(call.arena);
+	return status;
+}
