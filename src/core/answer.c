@@ -203,26 +203,6 @@ blank_secrets(Reading *r, const char *const *secrets, int n)
 		r->clean = copy;
 }
 
-static int
-depth_of(const PulseJson *value, int limit)
-{
-	int			deepest = 0;
-	uint32		i;
-
-	if (limit <= 0 || (value->type != PULSE_JSON_ARRAY && value->type != PULSE_JSON_OBJECT))
-		return 0;
-	for (i = 0; i < value->len; i++)
-	{
-		const PulseJson *item = value->type == PULSE_JSON_ARRAY ?
-			value->u.items[i] : value->u.pairs[i].value;
-		int			depth = depth_of(item, limit - 1);
-
-		if (depth > deepest)
-			deepest = depth;
-	}
-	return deepest + 1;
-}
-
 /* Parses a body; NULL and *why (in the arena) if it is not acceptable JSON. */
 static const PulseJson *
 read_json(Reading *r, const char *text, size_t len, const char **why)
@@ -237,7 +217,7 @@ read_json(Reading *r, const char *text, size_t len, const char **why)
 		*why = diag.n > 0 ? diag.items[0].message : "malformed";
 		return NULL;
 	}
-	if (depth_of(value, DEPTH_MAX + 1) > DEPTH_MAX)
+	if (value->depth > DEPTH_MAX)
 	{
 		*why = "nested too deeply";
 		return NULL;
@@ -308,7 +288,7 @@ read_problem(Reading *r, const PulseJson *object)
 	if (value)
 	{
 		if (pulse_json_size(value) <= DETAILS_MAX &&
-			depth_of(value, DETAILS_DEPTH + 1) <= DETAILS_DEPTH)
+			value->depth <= DETAILS_DEPTH)
 			r->details = value;
 		else
 			r->understood = false;	/* the raw body shows its beginning */
