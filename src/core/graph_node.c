@@ -272,7 +272,7 @@ key_after(PulseGraphReader *r, int node, const PulseJson *value, const char *pat
 	{
 		const PulseJson *item = value->u.items[i];
 		const char *at;
-		int			pred;
+		int			pred = -1;
 
 		if (item->type == PULSE_JSON_STRING)
 		{
