@@ -28,9 +28,9 @@
 /* How soon to try again where the server has no slot for a worker. */
 #define NO_SLOT_RETRY_MS	1000
 
-/* Warn once until a start succeeds again. */
-static bool slots_missing = false;
+/* Warn once until there is a slot again. */
 static bool teams_missing = false;
+static bool probe_starved = false;
 
 static void
 set_state(PulseTeam *team, PulseTeamState state, int wanted, const char *reason)
@@ -303,8 +303,7 @@ make_leave(PulseTeam *team, TimestampTz now, bool ask)
 			pg_memory_barrier();
 			if (pid != 0)
 				pulse_proc_wake(procno);
-			else if (member->handle)
-				TerminateBackgroundWorker(member->handle);
+			/* otherwise it looks at the flag when it attaches */
 		}
 		until = TimestampTzPlusMilliseconds(member->asked_at, LEAVE_GRACE_MS);
 		if (!member->terminated && now >= until)
@@ -417,7 +416,7 @@ start_member(PulseTeam *team, int number, TimestampTz now)
 	if (!started)
 	{
 		member->next_start = TimestampTzPlusMilliseconds(now, NO_SLOT_RETRY_MS);
-		if (!slots_missing)
+		if (team->installed ? !team->starved : !probe_starved)
 			ereport(WARNING,
 					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 					 errmsg("no background worker slot is free for pulse in database \"%s\"",
@@ -425,11 +424,15 @@ start_member(PulseTeam *team, int number, TimestampTz now)
 					 errdetail("Its runs wait. Pulse keeps trying."),
 					 errhint("Raise max_worker_processes (now %d), or lower pulse.workers.",
 							 max_worker_processes)));
-		slots_missing = true;
+		if (!team->installed)
+			probe_starved = true;
+		team->starved = true;
 		return false;
 	}
 
-	slots_missing = false;
+	team->starved = false;
+	if (!team->installed)
+		probe_starved = false;
 	member->alive = true;
 	member->slot = slot;
 	member->handle = handle;
@@ -537,7 +540,7 @@ advance_running(PulseTeam *team, TimestampTz now)
 		}
 		else if (!start_member(team, i, now))
 			next = Min(next, member->next_start);
-		if (!member->alive && slots_missing)
+		if (!member->alive && team->starved)
 			snprintf(reason, sizeof(reason),
 					 "no background worker slot is free: raise max_worker_processes (now %d)",
 					 max_worker_processes);

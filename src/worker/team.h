@@ -35,6 +35,7 @@ typedef struct PulseTeam
 	bool		probe_wanted;	/* nobody knows whether the extension is there */
 	bool		requested;		/* somebody in the database has asked for workers */
 	bool		installed;		/* as far as known */
+	bool		starved;		/* the server had no slot for a worker: warned once */
 	int			slot;			/* of PulseShared.teams, or PULSE_NO_SLOT */
 	int			n_workers;		/* size of the team that is alive */
 	PulseMember *members;		/* PULSE_WORKERS_MAX of them, with the slot */

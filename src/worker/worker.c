@@ -331,6 +331,8 @@ await_clearance(void)
 		Oid			extension = InvalidOid;
 		Verdict		verdict;
 
+		serve_signals();
+
 		/* a bit that is still set would keep the next change from waking us */
 		(void) take_bits(&team->hints.registry, UINT64CONST(1) << my_number);
 		verdict = look_around(&extension, reason);
@@ -541,6 +543,8 @@ pulse_worker_main(Datum arg pg_attribute_unused())
 	 * The bootstrap superuser, because the owner of the extension is not known yet
 	 * and may be a role that cannot log in. Statements run as the owner.
 	 */
+	if (asked_to_leave())
+		proc_exit(0);
 	BackgroundWorkerInitializeConnectionByOid(args.database, InvalidOid, 0);
 	pulse_surroundings_pin();
 	loop_context = AllocSetContextCreate(TopMemoryContext, "pulse worker",
