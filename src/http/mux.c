@@ -103,6 +103,20 @@ watch_free(PulseMux *mux, Watch *watch)
 	free(watch);
 }
 
+/* Marks the transfer behind an easy handle; what on_socket returns. */
+static int
+doom(PulseMux *mux, CURL *easy)
+{
+	PulseTransfer *t = NULL;
+
+	if (easy == NULL || curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t) != CURLE_OK || t == NULL)
+		return -1;
+	if (!t->doomed)
+		mux->n_doomed++;
+	t->doomed = true;
+	return 0;
+}
+
 /*
  * Keeps the epoll set as curl wants it.  Returning an error from here would end
  * every transfer of the multi handle, so one that cannot be watched is marked,
@@ -135,7 +149,7 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *mark)
 	{
 		watch = calloc(1, sizeof(Watch));
 		if (watch == NULL)
-			goto doom;
+			return doom(mux, easy);
 		watch->fd = fd;
 		watch->next = mux->watches;
 		if (watch->next)
@@ -144,7 +158,7 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *mark)
 		if (curl_multi_assign(mux->multi, fd, watch) != CURLM_OK)
 		{
 			watch_free(mux, watch);
-			goto doom;
+			return doom(mux, easy);
 		}
 	}
 
@@ -154,20 +168,7 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *mark)
 		rc = epoll_ctl(mux->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 	if (rc == 0)
 		return 0;
-
-doom:
-	{
-		PulseTransfer *t = NULL;
-
-		if (easy && curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t) == CURLE_OK && t)
-		{
-			if (!t->doomed)
-				mux->n_doomed++;
-			t->doomed = true;
-			return 0;
-		}
-	}
-	return -1;
+	return doom(mux, easy);
 }
 
 /* ---- setting up ---- */

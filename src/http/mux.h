@@ -41,7 +41,7 @@ typedef struct PulseHttpRequest
 {
 	const char *url;			/* checked by pulse_url_parse before */
 	bool		get;			/* GET without a body; else POST */
-	const PulseHeaders *headers;	/* NULL: none */
+	const PulseHeaders *headers;	/* NULL: none; a failed list is not sent */
 	const void *body;
 	size_t		body_len;
 	int64_t		timeout_ms;		/* of the whole exchange; >= 1 */

@@ -63,6 +63,7 @@ struct PulseTransfer
 	bool		handshaking;	/* TLS has begun, so the connection stands */
 	bool		no_descriptor;
 	bool		no_memory;
+	const char *why;			/* the request was not acceptable: a literal */
 	bool		doomed;			/* cannot be watched: to be ended */
 	bool		headers_over;
 	bool		headers_done;

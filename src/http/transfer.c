@@ -335,6 +335,12 @@ copy_headers(PulseTransfer *t, const PulseHeaders *headers)
 {
 	int			i;
 
+	if (headers && headers->why)
+	{
+		t->why = headers->why;
+		return false;
+	}
+
 	/* No waiting for 100 Continue: it would cost a second with hosts that do not know it. */
 	t->headers = curl_slist_append(NULL, "Expect:");
 	if (t->headers == NULL)
@@ -573,7 +579,9 @@ set_error(PulseTransfer *t, CURLcode code)
 					 "the answer is larger than %zu bytes", t->max_body);
 			break;
 		case PULSE_TRANSPORT_LOCAL:
-			if (t->no_memory)
+			if (t->why)
+				snprintf(t->error, sizeof(t->error), "%s", t->why);
+			else if (t->no_memory)
 				snprintf(t->error, sizeof(t->error), "out of memory");
 			else if (t->no_descriptor)
 				snprintf(t->error, sizeof(t->error), "too many open files");

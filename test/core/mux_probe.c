@@ -107,7 +107,8 @@ report_finished(void)
 	while ((t = pulse_mux_take_finished(mux)) != NULL)
 	{
 		const PulseResponse *r = pulse_transfer_response(t);
-		const char *name = pulse_transfer_owner(t);
+		const char *owner = pulse_transfer_owner(t);
+		const char *name = owner ? owner : "?";
 		int			i;
 
 		printf("done\tname=%s\ttransport=%s\tstatus=%d\tsent=%d\tsends=%d\tconnected=%d"
@@ -132,7 +133,7 @@ report_finished(void)
 			if (running[i].transfer == t)
 				forget(&running[i]);
 		}
-		free((char *) name);
+		free((char *) owner);
 		pulse_mux_release(mux, t);
 	}
 }

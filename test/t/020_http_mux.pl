@@ -160,8 +160,9 @@ run_ok('src/http links with libcurl alone',
 	  . " $root/src/http/mux.c $root/src/http/transfer.c $root/src/http/address.c"
 	  . " $root/src/http/request.c -lcurl -lpthread -o $tmp/mux_probe")
   or BAIL_OUT('no probe');
-my $resolver = run_ok('resolver stub',
-	"$cc -shared -fPIC $root/test/core/slow_resolver.c -o $tmp/slow_resolver.so");
+my $faults = run_ok('faults below it',
+	"$cc -shared -fPIC $cflags $root/test/core/mux_faults.c -ldl -o $tmp/mux_faults.so");
+my $preload = join(':', grep { defined && length } $ENV{PROBE_PRELOAD}, "$tmp/mux_faults.so");
 
 my $host = start_host('main', '--secret', $secret);
 
@@ -319,8 +320,7 @@ is($r->{stats}[0]{buffered}, 0, 'the buffer was given back');
 
 SKIP:
 {
-	skip 'no resolver stub', 6 unless $resolver;
-	my $preload = join(':', grep { defined && length } $ENV{PROBE_PRELOAD}, "$tmp/slow_resolver.so");
+	skip 'nothing to preload', 6 unless $faults;
 	$r = probe([ call(80, 'slow', undef, host => 'slow.example', timeout => 400),
 		call($host, 'beside', undef), 'wait' ],
 		LD_PRELOAD => $preload, SLOW_RESOLVER_MS => 3000);
@@ -337,6 +337,53 @@ SKIP:
 		LD_PRELOAD => $preload, SLOW_RESOLVER_MS => 3000);
 	cmp_ok($r->{aborted}[0]{took}, '<', 100_000, 'stopping does not wait for the resolver');
 	is($r->{stats}[0]{active}, 0, 'stopped');
+}
+
+# ---- the machine and the library fail
+
+SKIP:
+{
+	skip 'nothing to preload', 1 unless $faults;
+	foreach my $n (1 .. 4)
+	{
+		$r = probe([ (map { call($host, "e$_", undef) } 1 .. 3), 'wait', 'stats' ],
+			LD_PRELOAD => $preload, EPOLL_FAIL => $n);
+		is("$r->{rc} $r->{bye}[0]{fds} " . scalar(@{ $r->{all} }), '0 0 3',
+			"no room in the epoll set (change $n): every transfer ends");
+		ok(!(grep { $_->{transport} !~ /^(ok|local)$/ } @{ $r->{all} }), '... with a reason');
+	}
+	foreach my $n (1 .. 8)
+	{
+		$r = probe([ (map { call($host, "b$_", undef, activation => "b$n-$_") } 1 .. 3), 'wait',
+			call($host, 'next', undef), 'wait', call($host, 'last', undef), 'wait', 'stats' ],
+			LD_PRELOAD => $preload, MULTI_FAIL => $n);
+		is("$r->{rc} $r->{bye}[0]{fds} " . scalar(@{ $r->{all} }), '0 0 5',
+			"libcurl reports an internal error (call $n): every transfer ends");
+		ok(!(grep { $_->{transport} !~ /^(ok|local|broken)$/ || ($_->{transport} eq 'broken' && !$_->{sent}) }
+				@{ $r->{all} }), '... with a reason');
+		outcome_is($r, 'last', 'ok', 200, 1);
+	}
+	if ($cflags !~ /sanitize/)
+	{
+		my ($good, $starved) = (0, 0);
+		foreach my $n (2 .. 60)
+		{
+			$r = probe([ (map { call($host, "s$_", undef, activation => "s$n-$_") } 1 .. 4), 'wait', 'stats' ],
+				LD_PRELOAD => "$preload", MALLOC_FAIL => $n * 3, MALLOC_FAIL_AFTER => 60 + 7 * $n);
+			my $ended = scalar(@{ $r->{all} }) + scalar(@{ $r->{nomemory} // [] });
+			if ($r->{failed} || ($r->{rc} == 0 && $ended == 4 && $r->{bye}[0]{fds} == 0))
+			{
+				$good++;
+			}
+			else
+			{
+				diag("MALLOC_FAIL $n: rc $r->{rc}, $ended ended\n" . join("\n", @{ $r->{lines} }));
+			}
+			$starved++ if grep { $_->{transport} eq 'local' } @{ $r->{all} };
+		}
+		is($good, 59, 'without memory every transfer still ends, and nothing crashes');
+		cmp_ok($starved, '>', 5, "and that was tried ($starved)");
+	}
 }
 
 # ---- TLS
