@@ -124,6 +124,9 @@ extern bool pulse_json_as_int(const PulseJson *value, int64 *out);
 /* True if value is the string s. */
 extern bool pulse_json_is(const PulseJson *value, const char *s);
 
+/* The most bytes of UTF-8 text, up to limit, that do not cut a character. */
+extern size_t pulse_utf8_clip(const char *s, size_t len, size_t limit);
+
 /* Depth-first size in nodes and text bytes, for limits. */
 extern size_t pulse_json_size(const PulseJson *value);
 
