@@ -1,0 +1,257 @@
+/*
+ * test_mutate.c
+ *		Random damage to documents: whatever comes, there is an answer.
+ *
+ * Documents are mutated token by token (so that most stay JSON) and byte by byte,
+ * then read in both forms, drawn, and inspected with a mutated state. Held here:
+ * a graph or an error, never both or neither; known codes; paths from the root.
+ *
+ * Usage: test_mutate [seed [rounds]]; best under ASan and UBSan.
+ */
+#include "postgres_fe.h"
+
+#include "core/draw.h"
+#include "core/graph_codes.h"
+#include "core/inspect.h"
+
+#include "common/pg_prng.h"
+
+#include "tap.h"
+
+#define MAX_TEXT 20000
+
+static const char *const corpus[] = {
+	"{\"nodes\":{\"load\":{\"action\":\"orders.load\",\"input\":{\"id\":{\"$\":\"$.input.order_id\"}}},"
+	"\"charge\":{\"action\":\"payments.charge\",\"after\":[\"load\"],\"input\":{\"amount\":{\"$\":\"$.nodes.load.total\"}},"
+	"\"retry\":{\"max_attempts\":8,\"max\":\"10 min\",\"retry_on\":[\"server\"]},\"timeout\":\"30 s\",\"on_error\":{\"goto\":\"sorry\"}},"
+	"\"sorry\":{\"pure\":{\"$\":\"$.error.message\"}},"
+	"\"approve\":{\"signal\":\"approve\",\"after\":[\"charge\"],\"when\":\"$.nodes.load.total > 500\",\"timeout\":\"3 days\",\"on_timeout\":\"complete\"},"
+	"\"ship\":{\"action\":\"warehouse.ship\",\"after\":[\"charge\",\"approve\"],\"rewrite\":{\"max_reexecutions\":2,\"on_exhausted\":\"fail\"}},"
+	"\"sum\":{\"pure\":{\"order\":{\"$\":\"$.input.order_id\"},\"t\":[{\"$\":\"$.nodes.ship.tracking\"}]},\"after\":[\"ship\"],\"on_skip\":\"run\"}},"
+	"\"output\":{\"$\":\"$.nodes.sum\"},\"config\":{\"a\":1},\"deadline\":\"2 days\",\"budget\":{\"nodes\":3},\"description\":\"x\"}",
+	"{\"nodes\":{\"a\":{\"delay\":\"5 min\"},\"b\":{\"until\":\"2026-11-21T10:00:00Z\",\"after\":[\"a\"]},"
+	"\"c\":{\"delay\":{\"$\":\"$.input.wait\"},\"after\":[\"a\",\"b\"]},\"d\":{\"noop\":true,\"after\":[\"c\"],\"on_error\":\"skip\"}}}",
+	"{\"edges\":[[\"a\",\"b\"],[\"a\",\"c\"],[\"b\",\"d\"],[\"c\",\"d\"]],\"nodes\":[\"x\",\"a:1\"]}",
+	"{\"steps\":[{\"name\":\"a\",\"type\":\"action\"}]}",
+};
+
+static const char *const states[] = {
+	"{\"a\":{\"status\":\"completed\",\"output\":1},\"b\":\"running\",\"c\":{\"status\":\"waiting\",\"signal\":\"s\"}}",
+	"{\"nodes\":{\"a\":\"failed\",\"b\":{\"status\":\"rewritten\",\"output\":null},\"d\":{\"status\":\"interrupted\",\"reason\":\"shutdown\"}},\"strict\":true}",
+};
+
+static const char *const words[] = {
+	"\"a\"", "\"b\"", "\"c\"", "\"load\"", "\"ship\"", "\"sorry\"", "\"\"", "\"$\"", "\"$.nodes.a\"", "\"$.nodes\"",
+	"\"$literal\"", "\"after\"", "\"action\"", "\"noop\"", "\"pure\"", "\"map\"", "\"until\"", "\"delay\"", "\"goto\"",
+	"\"on_error\"", "\"nodes\"", "\"edges\"", "\"status\"", "\"completed\"", "\"pending\"", "\"failed\"", "\"output\"",
+	"\"1 s\"", "\"400 days\"", "\"$.item\"", "\"$.error\"", "\"x\\u0001y\"", "\"\\u00e9\"", "\"\xf0\x9f\x98\x80\"", "null", "true",
+	"false", "0", "-1", "1e400", "1.50", "[]", "{}", "[\"a\"]", "{\"$\":\"$.nodes.b\"}", "{\"goto\":\"b\"}",
+};
+
+typedef struct Text
+{
+	char		s[MAX_TEXT + 1];
+	int			len;
+} Text;
+
+/* Replaces [from, to) by something else. */
+static void
+splice(Text *t, int from, int to, const char *with, int len)
+{
+	if (t->len - (to - from) + len > MAX_TEXT)
+		return;
+	memmove(t->s + from + len, t->s + to, (size_t) (t->len - to));
+	memcpy(t->s + from, with, (size_t) len);
+	t->len += len - (to - from);
+	t->s[t->len] = '\0';
+}
+
+/* The end of the token at i: a string, a number or word, or one character. */
+static int
+token_end(const Text *t, int i)
+{
+	int			start = i;
+
+	if (t->s[i] == '"')
+	{
+		for (i++; i < t->len && t->s[i] != '"'; i++)
+			i += t->s[i] == '\\';
+		return Min(i + 1, t->len);
+	}
+	while (i < t->len && (isalnum((unsigned char) t->s[i]) || strchr("+-.", t->s[i]) != NULL))
+		i++;
+	return i > start ? i : start + 1;
+}
+
+/* The end of the value at i, brackets and all. */
+static int
+value_end(const Text *t, int i)
+{
+	int			depth = 0;
+
+	do
+	{
+		depth += t->s[i] == '{' || t->s[i] == '[';
+		depth -= t->s[i] == '}' || t->s[i] == ']';
+		i = token_end(t, i);
+	} while (depth > 0 && i < t->len);
+	return i;
+}
+
+/* A random place where a token begins. */
+static int
+random_token(pg_prng_state *prng, const Text *t)
+{
+	int			goal = (int) (pg_prng_uint64(prng) % (uint64) Max(t->len, 1));
+	int			i = 0;
+
+	for (;;)
+	{
+		int			end = token_end(t, i);
+
+		if (end > goal || end >= t->len)
+			return i;
+		i = end;
+	}
+}
+
+static void
+mutate(pg_prng_state *prng, Text *t)
+{
+	int			from;
+	int			other;
+	int			end;
+	const char *word = words[pg_prng_uint64(prng) % lengthof(words)];
+	char		copy[256];
+
+	if (t->len == 0)
+		return;
+	from = random_token(prng, t);
+	other = random_token(prng, t);
+	switch (pg_prng_uint64(prng) % 8)
+	{
+		case 0:					/* a word for a string or scalar */
+		case 1:
+			if (strchr("{}[]:,", t->s[from]) == NULL)
+				splice(t, from, token_end(t, from), word, (int) strlen(word));
+			break;
+		case 2:					/* one token for another */
+		case 3:
+			end = token_end(t, other);
+			if (strchr("{}[]:,", t->s[from]) != NULL || end - other > (int) sizeof(copy))
+				break;
+			memcpy(copy, t->s + other, (size_t) (end - other));
+			splice(t, from, token_end(t, from), copy, end - other);
+			break;
+		case 4:					/* a word for a whole value */
+			splice(t, from, value_end(t, from), word, (int) strlen(word));
+			break;
+		case 5:					/* one value for another */
+			end = value_end(t, other);
+			if (end - other > (int) sizeof(copy))
+				break;
+			memcpy(copy, t->s + other, (size_t) (end - other));
+			splice(t, from, value_end(t, from), copy, end - other);
+			break;
+		case 6:					/* a byte inside of a token */
+			from = (int) (pg_prng_uint64(prng) % (uint64) t->len);
+			t->s[from] = (char) (pg_prng_uint64(prng) % 3 == 0 ? pg_prng_uint64(prng) % 256
+								 : (uint64) "abz.$:-_ 019"[pg_prng_uint64(prng) % 12]);
+			break;
+		default:				/* a token less */
+			splice(t, from, token_end(t, from), "", 0);
+			break;
+	}
+}
+
+static int
+bad_findings(const PulseDiag *d, char root)
+{
+	int			bad = d->n_errors < 0;
+
+	for (int i = 0; i < d->n; i++)
+	{
+		const PulseFinding *f = &d->items[i];
+
+		bad += !pulse_graph_code_known(f->code) || f->path[0] != root ||
+			f->message == NULL || f->column < 0;
+		if (!pulse_graph_code_known(f->code))
+			diag("unknown code %s: %s", f->code, f->message);
+	}
+	return bad;
+}
+
+static const PulseJson *
+parsed(PulseArena *arena, pg_prng_state *prng, const char *seed_text, Text *t, bool strict)
+{
+	PulseDiag	d;
+	int			n = (int) (pg_prng_uint64(prng) % 5);
+
+	t->len = (int) strlen(seed_text);
+	memcpy(t->s, seed_text, (size_t) t->len + 1);
+	for (int i = 0; i < n; i++)
+		mutate(prng, t);
+	pulse_diag_init(&d, arena);
+	return strict ? pulse_json_parse_strict(arena, t->s, (size_t) t->len, &d)
+		: pulse_json_parse(arena, t->s, (size_t) t->len, &d);
+}
+
+int
+main(int argc, char **argv)
+{
+	uint64		seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 20261121;
+	long		rounds = argc > 2 ? atol(argv[2]) : 20000;
+	long		n_json = 0;
+	long		n_graphs = 0;
+	long		n_answers = 0;
+	long		bad = 0;
+	PulseArena *arena = pulse_arena_create(0);
+	static Text text;
+	static Text state_text;
+	pg_prng_state prng;
+
+	diag("seed %llu, %ld rounds", (unsigned long long) seed, rounds);
+	for (long r = 0; r < rounds && bad == 0; r++)
+	{
+		PulseGraphForm form = r % 2 == 0 ? PULSE_GRAPH_DEFINE : PULSE_GRAPH_LIVE;
+		const PulseJson *doc;
+		const PulseJson *state;
+		const PulseJson *answer;
+		PulseGraph *g;
+		PulseDiag	d;
+		StringInfoData out;
+
+		/* each round from a seed of its own, so that one can be repeated */
+		pg_prng_seed(&prng, seed + (uint64) r);
+		doc = parsed(arena, &prng, corpus[pg_prng_uint64(&prng) % lengthof(corpus)], &text, r % 3 == 0);
+		state = parsed(arena, &prng, states[pg_prng_uint64(&prng) % lengthof(states)], &state_text, false);
+		if (doc != NULL)
+		{
+			n_json++;
+			pulse_diag_init(&d, arena);
+			g = pulse_graph_read(doc, form, &d);
+			bad += (g != NULL) != (d.n_errors == 0) || bad_findings(&d, '$') > 0;
+			if (g != NULL)
+			{
+				n_graphs++;
+				initStringInfo(&out);
+				pulse_draw(&out, g, NULL, PULSE_DRAW_TEXT);
+				pulse_draw(&out, g, NULL, PULSE_DRAW_MERMAID);
+				pfree(out.data);
+				pulse_graph_free(g);
+			}
+			pulse_diag_init(&d, arena);
+			answer = pulse_inspect(doc, state, arena, &d);
+			bad += (answer != NULL) != (d.n_errors == 0) || bad_findings(&d, '$') > 0;
+			n_answers += answer != NULL;
+		}
+		if (bad > 0)
+			diag("seed %llu: %s", (unsigned long long) (seed + (uint64) r), text.s);
+		pulse_arena_reset(arena);
+	}
+	diag("%ld were JSON, %ld graphs, %ld answers", n_json, n_graphs, n_answers);
+	is_int(bad, 0, "every document has an answer");
+	ok(rounds < 1000 || (n_graphs > 0 && n_graphs < n_json && n_answers > 0), "of each kind");
+	pulse_arena_free(arena);
+	return tap_done();
+}
