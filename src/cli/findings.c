@@ -19,14 +19,14 @@ put_member(StringInfo out, const char *key, const char *value, bool first)
 void
 pulse_findings_write(StringInfo out, const PulseDiag *diag)
 {
-	int			kept_errors = 0;
+	int kept_errors = 0;
 
 	appendStringInfo(out, "{\"valid\": %s, \"findings\": [",
 					 diag->n_errors == 0 ? "true" : "false");
 	for (int i = 0; i < diag->n; i++)
 	{
 		const PulseFinding *f = &diag->items[i];
-		bool		error = f->severity == PULSE_SEV_ERROR;
+		bool error = f->severity == PULSE_SEV_ERROR;
 
 		kept_errors += error;
 		appendStringInfoString(out, i == 0 ? "{" : ", {");

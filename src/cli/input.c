@@ -15,8 +15,8 @@
 static bool
 read_all(FILE *file, const char *name, StringInfo buf)
 {
-	char		chunk[65536];
-	size_t		n;
+	char chunk[65536];
+	size_t n;
 
 	while ((n = fread(chunk, 1, sizeof(chunk), file)) > 0)
 	{
@@ -40,11 +40,11 @@ bool
 pulse_input_read(const char *name, const char *root, PulseArena *arena,
 				 const PulseJson **document, PulseDiag *diag)
 {
-	bool		standard = strcmp(name, "-") == 0;
-	FILE	   *file = standard ? stdin : fopen(name, "rb");
+	bool standard = strcmp(name, "-") == 0;
+	FILE *file = standard ? stdin : fopen(name, "rb");
 	StringInfoData buf;
-	PulseDiag	own;
-	bool		ok;
+	PulseDiag own;
+	bool ok;
 
 	if (file == NULL)
 	{

@@ -20,9 +20,9 @@
 #define PULSE_VERSION "unknown"
 #endif
 
-#define EXIT_VALID		0
-#define EXIT_INVALID	1
-#define EXIT_USAGE		2
+#define EXIT_VALID 0
+#define EXIT_INVALID 1
+#define EXIT_USAGE 2
 
 #define MAX_FILES 2
 
@@ -30,35 +30,35 @@ typedef struct Call
 {
 	PulseArena *arena;
 	const char *files[MAX_FILES];
-	int			n_files;
+	int n_files;
 	PulseDrawFormat format;
 } Call;
 
 typedef struct Command
 {
 	const char *name;
-	int			min_files;
-	int			max_files;
-	bool		takes_format;
-	int			(*run) (const Call *call);
+	int min_files;
+	int max_files;
+	bool takes_format;
+	int (*run)(const Call *call);
 } Command;
 
 static const char usage_text[] =
-"pulse-run checks and draws workflows of pulse without a server.\n"
-"\n"
-"Usage:\n"
-"  pulse-run validate FILE\n"
-"  pulse-run inspect GRAPH [STATE]\n"
-"  pulse-run draw FILE [--format text|mermaid]\n"
-"  pulse-run --help | --version\n"
-"\n"
-"Commands:\n"
-"  validate   checks a workflow as pulse.define would\n"
-"  inspect    says what would run next in a state of a graph, and why not more\n"
-"  draw       draws a workflow\n"
-"\n"
-"FILE, GRAPH and STATE are JSON documents; \"-\" is standard input.\n"
-"Exit status: 0 valid, 1 invalid (findings as JSON on standard output), 2 usage.\n";
+	"pulse-run checks and draws workflows of pulse without a server.\n"
+	"\n"
+	"Usage:\n"
+	"  pulse-run validate FILE\n"
+	"  pulse-run inspect GRAPH [STATE]\n"
+	"  pulse-run draw FILE [--format text|mermaid]\n"
+	"  pulse-run --help | --version\n"
+	"\n"
+	"Commands:\n"
+	"  validate   checks a workflow as pulse.define would\n"
+	"  inspect    says what would run next in a state of a graph, and why not more\n"
+	"  draw       draws a workflow\n"
+	"\n"
+	"FILE, GRAPH and STATE are JSON documents; \"-\" is standard input.\n"
+	"Exit status: 0 valid, 1 invalid (findings as JSON on standard output), 2 usage.\n";
 
 /* Prints the answer; the exit status is `status` if it could be written. */
 static int
@@ -87,7 +87,7 @@ static int
 run_validate(const Call *call)
 {
 	const PulseJson *doc;
-	PulseDiag	diag;
+	PulseDiag diag;
 
 	pulse_diag_init(&diag, call->arena);
 	if (!pulse_input_read(call->files[0], "$", call->arena, &doc, &diag))
@@ -103,7 +103,7 @@ run_inspect(const Call *call)
 	const PulseJson *graph;
 	const PulseJson *state = NULL;
 	const PulseJson *answer = NULL;
-	PulseDiag	diag;
+	PulseDiag diag;
 	StringInfoData out;
 
 	pulse_diag_init(&diag, call->arena);
@@ -128,7 +128,7 @@ run_draw(const Call *call)
 {
 	const PulseJson *doc;
 	PulseGraph *graph = NULL;
-	PulseDiag	diag;
+	PulseDiag diag;
 	StringInfoData out;
 
 	pulse_diag_init(&diag, call->arena);
@@ -152,9 +152,9 @@ static const Command commands[] = {
 };
 
 static int pg_attribute_printf(1, 2)
-usage_error(const char *fmt,...)
+	usage_error(const char *fmt, ...)
 {
-	va_list		ap;
+	va_list ap;
 
 	fputs("pulse-run: ", stderr);
 	va_start(ap, fmt);
@@ -179,7 +179,7 @@ find_command(const char *name)
 static int
 parse_words(const Command *command, int argc, char **argv, Call *call)
 {
-	bool		only_files = false;
+	bool only_files = false;
 
 	for (int i = 2; i < argc; i++)
 	{
@@ -224,15 +224,15 @@ int
 main(int argc, char **argv)
 {
 	const Command *command;
-	Call		call = {NULL, {NULL, NULL}, 0, PULSE_DRAW_TEXT};
-	int			status;
+	Call call = {NULL, {NULL, NULL}, 0, PULSE_DRAW_TEXT};
+	int status;
 
 	if (argc < 2)
 		return usage_error("a command is missing");
 	for (int i = 1; i < argc; i++)
 	{
 		StringInfoData out;
-		bool		help = strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
+		bool help = strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
 
 		if (strcmp(argv[i], "--") == 0)
 			break;

@@ -33,8 +33,8 @@ pulse_draw_format_parse(const char *s, PulseDrawFormat *format)
 static void
 put_line(StringInfo out, const char *s)
 {
-	size_t		len = strlen(s);
-	size_t		shown = len;
+	size_t len = strlen(s);
+	size_t shown = len;
 
 	if (len > MAX_SHOWN)
 	{
@@ -55,7 +55,7 @@ put_line(StringInfo out, const char *s)
 static void
 put_duration(StringInfo out, const char *what, int64 usec)
 {
-	char		buf[64];
+	char buf[64];
 
 	pulse_duration_format(usec, buf);
 	appendStringInfo(out, "%s%s", what, buf);

@@ -114,7 +114,7 @@ pulse_draw_mermaid(StringInfo out, const PulseGraph *graph, const PulseStatus *s
 		return;
 	for (int k = PULSE_PENDING; k <= PULSE_FAILED; k++)
 	{
-		bool		any = false;
+		bool any = false;
 
 		for (int i = 0; i < graph->n_nodes; i++)
 		{

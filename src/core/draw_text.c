@@ -29,12 +29,12 @@
 
 #define MAX_LANES 24
 #define MAX_ID_WIDTH 40
-#define MAX_LISTED 8			/* predecessors in words */
+#define MAX_LISTED 8 /* predecessors in words */
 
-#define UP		1
-#define DOWN	2
-#define LEFT	4
-#define RIGHT	8
+#define UP 1
+#define DOWN 2
+#define LEFT 4
+#define RIGHT 8
 
 static const char *const marks[] = {
 	[PULSE_PENDING] = "○",
@@ -51,33 +51,44 @@ static const char *const boxes[16] = {
 	[0] = " ",
 	[UP] = "╵",
 	[DOWN] = "╷",
-	[UP | DOWN] = "│",
+	[UP |
+		DOWN] = "│",
 	[LEFT] = "╴",
-	[UP | LEFT] = "╯",
-	[DOWN | LEFT] = "╮",
-	[UP | DOWN | LEFT] = "┤",
+	[UP |
+		LEFT] = "╯",
+	[DOWN |
+		LEFT] = "╮",
+	[UP | DOWN |
+		LEFT] = "┤",
 	[RIGHT] = "╶",
-	[UP | RIGHT] = "╰",
-	[DOWN | RIGHT] = "╭",
-	[UP | DOWN | RIGHT] = "├",
-	[LEFT | RIGHT] = "─",
-	[UP | LEFT | RIGHT] = "┴",
-	[DOWN | LEFT | RIGHT] = "┬",
-	[UP | DOWN | LEFT | RIGHT] = "┼",
+	[UP |
+		RIGHT] = "╰",
+	[DOWN |
+		RIGHT] = "╭",
+	[UP | DOWN |
+		RIGHT] = "├",
+	[LEFT |
+		RIGHT] = "─",
+	[UP | LEFT |
+		RIGHT] = "┴",
+	[DOWN | LEFT |
+		RIGHT] = "┬",
+	[UP | DOWN | LEFT |
+		RIGHT] = "┼",
 };
 
 typedef struct Drawing
 {
-	StringInfo	out;			/* NULL: only measure */
+	StringInfo out; /* NULL: only measure */
 	const PulseGraph *graph;
 	const PulseStatus *status;
-	int		   *layer;			/* by node, from 0 */
-	int		   *order;			/* nodes by layer, then id */
-	int		   *lane_of;		/* by node: its lane, or -1 */
-	int		   *lanes;			/* by lane: the node it leads to, or -1 */
-	int			n_lanes;		/* in use at the moment, gaps included */
-	int			width;			/* lanes ever in use at once */
-	int			id_width;
+	int *layer;	  /* by node, from 0 */
+	int *order;	  /* nodes by layer, then id */
+	int *lane_of; /* by node: its lane, or -1 */
+	int *lanes;	  /* by lane: the node it leads to, or -1 */
+	int n_lanes;  /* in use at the moment, gaps included */
+	int width;	  /* lanes ever in use at once */
+	int id_width;
 } Drawing;
 
 /* Longest path from a root; and the order of lines. */
@@ -85,12 +96,12 @@ static void
 make_layers(Drawing *d, PulseArena *arena)
 {
 	const PulseGraph *graph = d->graph;
-	size_t		n = (size_t) graph->n_nodes;
-	int		   *open = pulse_arena_alloc(arena, sizeof(int) * n);
-	int		   *topo = pulse_arena_alloc(arena, sizeof(int) * n);
-	int		   *by_rank = pulse_arena_alloc(arena, sizeof(int) * n);
-	int		   *start = pulse_arena_zalloc(arena, sizeof(int) * (n + 1));
-	int			filled = 0;
+	size_t n = (size_t) graph->n_nodes;
+	int *open = pulse_arena_alloc(arena, sizeof(int) * n);
+	int *topo = pulse_arena_alloc(arena, sizeof(int) * n);
+	int *by_rank = pulse_arena_alloc(arena, sizeof(int) * n);
+	int *start = pulse_arena_zalloc(arena, sizeof(int) * (n + 1));
+	int filled = 0;
 
 	d->layer = pulse_arena_zalloc(arena, sizeof(int) * n);
 	d->order = pulse_arena_alloc(arena, sizeof(int) * n);
@@ -107,7 +118,7 @@ make_layers(Drawing *d, PulseArena *arena)
 
 		for (int s = 0; s < def->n_succs; s++)
 		{
-			int			to = def->succs[s];
+			int to = def->succs[s];
 
 			d->layer[to] = Max(d->layer[to], d->layer[topo[k]] + 1);
 			if (--open[to] == 0)
@@ -127,7 +138,7 @@ make_layers(Drawing *d, PulseArena *arena)
 static int
 take_lane(Drawing *d, int from, int node)
 {
-	int			lane = from;
+	int lane = from;
 
 	while (lane < d->n_lanes && d->lanes[lane] >= 0)
 		lane++;
@@ -162,7 +173,7 @@ static void
 put_label(const Drawing *d, int node)
 {
 	const PulseNode *def = d->graph->nodes[node];
-	int			len = (int) def->id_len;
+	int len = (int) def->id_len;
 
 	if (len > MAX_ID_WIDTH)
 		appendStringInfo(d->out, "%.*s…", MAX_ID_WIDTH - 1, def->id);
@@ -202,9 +213,9 @@ put_node_row(const Drawing *d, int node, int lane)
 static void
 put_link_row(const Drawing *d, const uint8 *dirs, int lane)
 {
-	int			low = lane;
-	int			high = lane;
-	int			end;
+	int low = lane;
+	int high = lane;
+	int end;
 
 	for (int k = 0; k < d->n_lanes; k++)
 	{
@@ -219,11 +230,11 @@ put_link_row(const Drawing *d, const uint8 *dirs, int lane)
 		end--;
 	for (int k = 0; k < end; k++)
 	{
-		bool		touched = dirs[k] != 0 || k == lane;
-		int			box = dirs[k] | (k == lane ? UP : 0);
+		bool touched = dirs[k] != 0 || k == lane;
+		int box = dirs[k] | (k == lane ? UP : 0);
 
 		if (!touched && d->lanes[k] >= 0)
-			box = UP | DOWN;	/* crossed, or out of reach */
+			box = UP | DOWN; /* crossed, or out of reach */
 		else
 			box |= (k > low && k <= high ? LEFT : 0) | (k >= low && k < high ? RIGHT : 0);
 		appendStringInfoString(d->out, boxes[box]);
@@ -238,8 +249,8 @@ static void
 put_node(Drawing *d, int node, uint8 *dirs)
 {
 	const PulseNode *def = d->graph->nodes[node];
-	int			lane = d->lane_of[node];
-	bool		links = false;
+	int lane = d->lane_of[node];
+	bool links = false;
 
 	if (lane < 0)
 		lane = take_lane(d, 0, node);
@@ -249,10 +260,10 @@ put_node(Drawing *d, int node, uint8 *dirs)
 	memset(dirs, 0, (size_t) Min(d->n_lanes + def->n_succs, d->graph->n_nodes));
 	for (int s = 0; s < def->n_succs; s++)
 	{
-		int			to = def->succs[s];
+		int to = def->succs[s];
 
 		if (d->out == NULL && d->width > MAX_LANES)
-			return;				/* it will be a list */
+			return; /* it will be a list */
 		if (d->lane_of[to] >= 0)
 		{
 			dirs[d->lane_of[to]] = UP | DOWN;
@@ -260,7 +271,7 @@ put_node(Drawing *d, int node, uint8 *dirs)
 		}
 		else
 		{
-			int			taken = take_lane(d, lane, to);
+			int taken = take_lane(d, lane, to);
 
 			dirs[taken] = DOWN;
 			links |= taken != lane;
@@ -276,7 +287,7 @@ put_node(Drawing *d, int node, uint8 *dirs)
 static void
 draw_lanes(Drawing *d, PulseArena *arena)
 {
-	uint8	   *dirs = pulse_arena_alloc(arena, (size_t) d->graph->n_nodes + 1);
+	uint8 *dirs = pulse_arena_alloc(arena, (size_t) d->graph->n_nodes + 1);
 
 	for (int i = 0; i < d->graph->n_nodes; i++)
 		d->lane_of[i] = d->lanes[i] = -1;
@@ -293,11 +304,11 @@ draw_lanes(Drawing *d, PulseArena *arena)
 static void
 draw_list(const Drawing *d)
 {
-	int			layer = -1;
+	int layer = -1;
 
 	for (int i = 0; i < d->graph->n_nodes; i++)
 	{
-		int			node = d->order[i];
+		int node = d->order[i];
 		const PulseNode *def = d->graph->nodes[node];
 
 		if (d->layer[node] != layer)
@@ -325,7 +336,7 @@ void
 pulse_draw_text(StringInfo out, const PulseGraph *graph, const PulseStatus *status)
 {
 	PulseArena *arena;
-	Drawing		d;
+	Drawing d;
 
 	if (graph->n_nodes == 0)
 	{

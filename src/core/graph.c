@@ -18,14 +18,14 @@
 int
 pulse_graph_find(const PulseGraph *graph, const char *id, size_t len)
 {
-	int			low = 0;
-	int			high = graph->n_nodes - 1;
+	int low = 0;
+	int high = graph->n_nodes - 1;
 
 	while (low <= high)
 	{
-		int			mid = low + (high - low) / 2;
+		int mid = low + (high - low) / 2;
 		const PulseNode *n = graph->nodes[mid];
-		int			c = memcmp(id, n->id, Min(len, n->id_len));
+		int c = memcmp(id, n->id, Min(len, n->id_len));
 
 		if (c == 0)
 		{
@@ -44,8 +44,8 @@ pulse_graph_find(const PulseGraph *graph, const char *id, size_t len)
 static int
 compare_ints(const void *a, const void *b)
 {
-	int			x = *(const int *) a;
-	int			y = *(const int *) b;
+	int x = *(const int *) a;
+	int y = *(const int *) b;
 
 	return (x > y) - (x < y);
 }
@@ -55,12 +55,12 @@ pulse_graph_ancestors(const PulseGraph *graph, int node, PulseArena *arena,
 					  int **anc, int *n)
 {
 	/* a bit a node is small next to one visit of the ancestry's edges */
-	uint8	   *seen = pulse_arena_zalloc(arena, (size_t) graph->n_nodes / 8 + 1);
-	int			cap = 32;
-	int		   *list = pulse_arena_alloc(arena, sizeof(int) * (size_t) cap);
-	int			count = 0;
-	int			next = 0;
-	int			at = node;
+	uint8 *seen = pulse_arena_zalloc(arena, (size_t) graph->n_nodes / 8 + 1);
+	int cap = 32;
+	int *list = pulse_arena_alloc(arena, sizeof(int) * (size_t) cap);
+	int count = 0;
+	int next = 0;
+	int at = node;
 
 	/* the list is its own queue */
 	for (;;)
@@ -69,7 +69,7 @@ pulse_graph_ancestors(const PulseGraph *graph, int node, PulseArena *arena,
 
 		for (int i = 0; i < def->n_preds; i++)
 		{
-			int			p = def->preds[i];
+			int p = def->preds[i];
 
 			if (seen[p / 8] & (1 << (p % 8)))
 				continue;
@@ -114,8 +114,8 @@ pulse_node_kind_name(const PulseNode *node)
 typedef struct HashSink
 {
 	PulseSha256 sha;
-	size_t		n;
-	char		buf[4096];
+	size_t n;
+	char buf[4096];
 } HashSink;
 
 static void
@@ -146,9 +146,9 @@ void
 pulse_graph_hash(PulseGraph *graph)
 {
 	static const char hex[] = "0123456789abcdef";
-	HashSink	sink;
+	HashSink sink;
 	unsigned char digest[PULSE_SHA256_LEN];
-	bool		first = true;
+	bool first = true;
 
 	pulse_sha256_init(&sink.sha);
 	sink.n = 0;

@@ -18,20 +18,20 @@
 #include "core/json.h"
 #include "core/template.h"
 
-#define PULSE_MAX_NODES			10000	/* in a document */
-#define PULSE_MAX_EDGES			50000
-#define PULSE_MAX_LIVE_NODES	250000	/* in a graph that grew */
-#define PULSE_MAX_GRAPH_BYTES	(1024 * 1024)
-#define PULSE_MAX_ID			200 /* bytes, in a document */
-#define PULSE_MAX_LIVE_ID		2000	/* bytes, composed at run time */
-#define PULSE_MAX_NAME			200 /* actions, signals, workflows */
-#define PULSE_MAX_DELAY_US		(INT64CONST(365) * 86400 * 1000000)
+#define PULSE_MAX_NODES 10000 /* in a document */
+#define PULSE_MAX_EDGES 50000
+#define PULSE_MAX_LIVE_NODES 250000 /* in a graph that grew */
+#define PULSE_MAX_GRAPH_BYTES (1024 * 1024)
+#define PULSE_MAX_ID 200	   /* bytes, in a document */
+#define PULSE_MAX_LIVE_ID 2000 /* bytes, composed at run time */
+#define PULSE_MAX_NAME 200	   /* actions, signals, workflows */
+#define PULSE_MAX_DELAY_US (INT64CONST(365) * 86400 * 1000000)
 
 typedef enum PulseNodeKind
 {
 	PULSE_KIND_ACTION,
 	PULSE_KIND_PURE,
-	PULSE_KIND_DELAY,			/* "delay" and "until" */
+	PULSE_KIND_DELAY, /* "delay" and "until" */
 	PULSE_KIND_SIGNAL,
 	PULSE_KIND_NOOP
 } PulseNodeKind;
@@ -46,53 +46,53 @@ typedef enum PulseOnError
 /* Times in microseconds; defaults of semantics section 5 filled in. */
 typedef struct PulseRetryPolicy
 {
-	int			max_attempts;	/* 1 .. 1000 */
-	int64		initial;
-	double		factor;
-	int64		max;
-	double		jitter;			/* 0 .. 1 */
-	int			n_retry_on;		/* 0: everything retryable */
+	int max_attempts; /* 1 .. 1000 */
+	int64 initial;
+	double factor;
+	int64 max;
+	double jitter;	/* 0 .. 1 */
+	int n_retry_on; /* 0: everything retryable */
 	const char **retry_on;
-	int			n_no_retry_on;
+	int n_no_retry_on;
 	const char **no_retry_on;
 } PulseRetryPolicy;
 
 typedef struct PulseNode
 {
 	const char *id;
-	uint32		id_len;
-	int			rank;			/* place in ascending byte order of all ids */
+	uint32 id_len;
+	int rank; /* place in ascending byte order of all ids */
 	PulseNodeKind kind;
 
 	/* what it does */
-	const char *name;			/* action or signal name, else NULL */
-	PulseTemplate *pure;		/* KIND_PURE: the value */
-	int64		delay;			/* KIND_DELAY with a constant: usec, else -1 */
-	PulseExpr  *delay_expr;		/* KIND_DELAY: interval or, if until, timestamp */
-	bool		until;
-	const char *until_text;		/* until given as a constant timestamp, or NULL */
-	int64		until_at;		/* that, as unix usec */
-	bool		timeout_completes;	/* signal: on_timeout = complete */
+	const char *name;	   /* action or signal name, else NULL */
+	PulseTemplate *pure;   /* KIND_PURE: the value */
+	int64 delay;		   /* KIND_DELAY with a constant: usec, else -1 */
+	PulseExpr *delay_expr; /* KIND_DELAY: interval or, if until, timestamp */
+	bool until;
+	const char *until_text; /* until given as a constant timestamp, or NULL */
+	int64 until_at;			/* that, as unix usec */
+	bool timeout_completes; /* signal: on_timeout = complete */
 
 	/* common keys */
-	PulseExpr  *when;
-	PulseTemplate *input;		/* NULL: the inputs of the node */
+	PulseExpr *when;
+	PulseTemplate *input; /* NULL: the inputs of the node */
 	PulseRetryPolicy retry;
-	bool		retry_given;	/* false: an action's registered policy may apply */
-	int64		timeout;		/* usec, 0: none given */
-	int64		total_timeout;
+	bool retry_given; /* false: an action's registered policy may apply */
+	int64 timeout;	  /* usec, 0: none given */
+	int64 total_timeout;
 	PulseOnError on_error;
-	int			handler;		/* node number of the handler, or -1 */
-	int			guards;			/* this node is the handler of that one, or -1 */
-	bool		run_on_skip;	/* on_skip = run */
+	int handler;	  /* node number of the handler, or -1 */
+	int guards;		  /* this node is the handler of that one, or -1 */
+	bool run_on_skip; /* on_skip = run */
 	const PulseJson *config;
 	const char *description;
 
 	/* edges: node numbers in id order */
-	int			n_preds;
-	int		   *preds;
-	int			n_succs;
-	int		   *succs;
+	int n_preds;
+	int *preds;
+	int n_succs;
+	int *succs;
 
 	/*
 	 * Outputs its expressions read ($.nodes.x): node numbers in id order,
@@ -100,49 +100,49 @@ typedef struct PulseNode
 	 * Direct predecessors are not listed for a missing `input`: they are its
 	 * input anyway.
 	 */
-	int			n_refs;
-	int		   *refs;
-	bool		refs_all;
+	int n_refs;
+	int *refs;
+	bool refs_all;
 } PulseNode;
 
 /* Budget of rewrites; -1 in a dimension: not given, the default applies. */
 typedef struct PulseBudget
 {
-	int64		nodes;
-	int64		edges;
-	int64		depth;
-	int64		frontier;
-	int64		operations;
+	int64 nodes;
+	int64 edges;
+	int64 depth;
+	int64 frontier;
+	int64 operations;
 } PulseBudget;
 
 typedef struct PulseGraph
 {
-	PulseArena *arena;			/* owns everything below; freed with the graph */
-	int			n_nodes;
+	PulseArena *arena; /* owns everything below; freed with the graph */
+	int n_nodes;
 	PulseNode **nodes;
-	int			n_edges;
-	int			n_sinks;
-	int		   *sinks;			/* in id order */
-	int			n_roots;
-	int		   *roots;
-	PulseTemplate *output;		/* NULL: outputs of the sinks */
-	int			n_output_refs;	/* as refs of a node; any node is allowed */
-	int		   *output_refs;
-	bool		output_refs_all;
-	const PulseJson *config;	/* object, or NULL */
+	int n_edges;
+	int n_sinks;
+	int *sinks; /* in id order */
+	int n_roots;
+	int *roots;
+	PulseTemplate *output; /* NULL: outputs of the sinks */
+	int n_output_refs;	   /* as refs of a node; any node is allowed */
+	int *output_refs;
+	bool output_refs_all;
+	const PulseJson *config; /* object, or NULL */
 	const char *description;
-	int64		deadline;		/* usec after the start, 0: none */
-	bool		budget_given;
+	int64 deadline; /* usec after the start, 0: none */
+	bool budget_given;
 	PulseBudget budget;
-	const PulseJson *source;	/* the document */
-	char		hash[65];		/* structure: SHA-256 of [[ids],[[from,to]]], lower hex */
+	const PulseJson *source; /* the document */
+	char hash[65];			 /* structure: SHA-256 of [[ids],[[from,to]]], lower hex */
 } PulseGraph;
 
 typedef enum PulseGraphForm
 {
-	PULSE_GRAPH_DEFINE,			/* a workflow definition: no ':' in ids */
-	PULSE_GRAPH_LIVE			/* inspect, plan_rewrite, stored revisions: ':' allowed and
-								 * the short form {"edges": …, "nodes": […]} accepted */
+	PULSE_GRAPH_DEFINE, /* a workflow definition: no ':' in ids */
+	PULSE_GRAPH_LIVE	/* inspect, plan_rewrite, stored revisions: ':' allowed and
+						 * the short form {"edges": …, "nodes": […]} accepted */
 } PulseGraphForm;
 
 /*
@@ -155,7 +155,7 @@ extern PulseGraph *pulse_graph_read(const PulseJson *document, PulseGraphForm fo
 extern void pulse_graph_free(PulseGraph *graph);
 
 /* Node number by id, or -1. Binary search by rank. */
-extern int	pulse_graph_find(const PulseGraph *graph, const char *id, size_t len);
+extern int pulse_graph_find(const PulseGraph *graph, const char *id, size_t len);
 
 /*
  * Fills (*anc)[0..*n) with the strict ancestors of node, in id order; the

@@ -33,12 +33,12 @@ void
 pulse_check_handlers(PulseGraphReader *r)
 {
 	PulseGraph *graph = r->graph;
-	bool	   *linked = pulse_arena_zalloc(r->scratch, (size_t) graph->n_nodes);
-	bool	   *told = pulse_arena_zalloc(r->scratch, (size_t) graph->n_nodes);
+	bool *linked = pulse_arena_zalloc(r->scratch, (size_t) graph->n_nodes);
+	bool *told = pulse_arena_zalloc(r->scratch, (size_t) graph->n_nodes);
 
 	for (int i = 0; i < graph->n_nodes; i++)
 	{
-		int			h = graph->nodes[i]->handler;
+		int h = graph->nodes[i]->handler;
 
 		if (h < 0)
 			continue;
@@ -57,8 +57,8 @@ pulse_check_handlers(PulseGraphReader *r)
 
 	for (int e = 0; e < r->n_edges; e++)
 	{
-		int			to = r->edges[e].to;
-		int			guarded = graph->nodes[to]->guards;
+		int to = r->edges[e].to;
+		int guarded = graph->nodes[to]->guards;
 
 		if (guarded < 0)
 			continue;
@@ -78,7 +78,7 @@ pulse_check_handlers(PulseGraphReader *r)
 
 	for (int i = 0; i < graph->n_nodes; i++)
 	{
-		int			guarded = graph->nodes[i]->guards;
+		int guarded = graph->nodes[i]->guards;
 
 		if (guarded >= 0 && !linked[i] && !pulse_add_edge(r, guarded, i))
 			return;
@@ -96,10 +96,10 @@ void
 pulse_build_edges(PulseGraphReader *r)
 {
 	PulseGraph *graph = r->graph;
-	int			n = graph->n_nodes;
-	int		   *block = pulse_arena_alloc(r->arena, sizeof(int) * 2 * (size_t) r->n_edges);
-	int		   *by_from = pulse_arena_alloc(r->scratch, sizeof(int) * (size_t) r->n_edges);
-	int		   *start = pulse_arena_zalloc(r->scratch, sizeof(int) * ((size_t) n + 1));
+	int n = graph->n_nodes;
+	int *block = pulse_arena_alloc(r->arena, sizeof(int) * 2 * (size_t) r->n_edges);
+	int *by_from = pulse_arena_alloc(r->scratch, sizeof(int) * (size_t) r->n_edges);
+	int *start = pulse_arena_zalloc(r->scratch, sizeof(int) * ((size_t) n + 1));
 
 	graph->n_edges = r->n_edges;
 	for (int e = 0; e < r->n_edges; e++)
@@ -109,7 +109,7 @@ pulse_build_edges(PulseGraphReader *r)
 	}
 	for (int i = 0; i < n; i++)
 	{
-		PulseNode  *node = graph->nodes[i];
+		PulseNode *node = graph->nodes[i];
 
 		start[i + 1] = start[i] + node->n_succs;
 		node->preds = block;
@@ -127,7 +127,7 @@ pulse_build_edges(PulseGraphReader *r)
 		by_from[start[r->edges[e].from]++] = e;
 	for (int k = 0; k < r->n_edges; k++)
 	{
-		PulseNode  *to = graph->nodes[r->edges[by_from[k]].to];
+		PulseNode *to = graph->nodes[r->edges[by_from[k]].to];
 
 		to->preds[to->n_preds++] = r->edges[by_from[k]].from;
 	}
@@ -136,7 +136,7 @@ pulse_build_edges(PulseGraphReader *r)
 	{
 		for (int p = 0; p < graph->nodes[i]->n_preds; p++)
 		{
-			PulseNode  *from = graph->nodes[graph->nodes[i]->preds[p]];
+			PulseNode *from = graph->nodes[graph->nodes[i]->preds[p]];
 
 			from->succs[from->n_succs++] = i;
 		}
@@ -197,7 +197,7 @@ report_cycle(PulseGraphReader *r, const int *nodes, int n)
 {
 	PulseFinding f = {PULSE_SEV_ERROR, "cycle", NULL, NULL, "Remove one of these edges.", 0};
 	StringInfoData buf;
-	int			first = 0;
+	int first = 0;
 
 	for (int i = 1; i < n; i++)
 	{
@@ -231,16 +231,16 @@ static void
 find_cycles(PulseGraphReader *r, const bool *placed)
 {
 	PulseGraph *graph = r->graph;
-	size_t		n = (size_t) graph->n_nodes;
-	int		   *path = pulse_arena_alloc(r->scratch, sizeof(int) * n);
-	int		   *next = pulse_arena_zalloc(r->scratch, sizeof(int) * n);
-	int		   *depth = pulse_arena_zalloc(r->scratch, sizeof(int) * n);	/* 1-based on the path, -1: done */
-	bool	   *told = pulse_arena_zalloc(r->scratch, n);
-	int			n_told = 0;
+	size_t n = (size_t) graph->n_nodes;
+	int *path = pulse_arena_alloc(r->scratch, sizeof(int) * n);
+	int *next = pulse_arena_zalloc(r->scratch, sizeof(int) * n);
+	int *depth = pulse_arena_zalloc(r->scratch, sizeof(int) * n); /* 1-based on the path, -1: done */
+	bool *told = pulse_arena_zalloc(r->scratch, n);
+	int n_told = 0;
 
 	for (int root = 0; root < graph->n_nodes; root++)
 	{
-		int			len = 0;
+		int len = 0;
 
 		if (placed[root] || depth[root] != 0)
 			continue;
@@ -248,9 +248,9 @@ find_cycles(PulseGraphReader *r, const bool *placed)
 		depth[root] = len;
 		while (len > 0)
 		{
-			int			at = path[len - 1];
+			int at = path[len - 1];
 			const PulseNode *node = graph->nodes[at];
-			int			to;
+			int to;
 
 			if (next[at] == node->n_succs)
 			{
@@ -280,9 +280,9 @@ void
 pulse_check_cycles(PulseGraphReader *r, int *topo)
 {
 	PulseGraph *graph = r->graph;
-	int		   *open = pulse_arena_alloc(r->scratch, sizeof(int) * (size_t) graph->n_nodes);
-	bool	   *placed = pulse_arena_zalloc(r->scratch, (size_t) graph->n_nodes);
-	int			n = 0;
+	int *open = pulse_arena_alloc(r->scratch, sizeof(int) * (size_t) graph->n_nodes);
+	bool *placed = pulse_arena_zalloc(r->scratch, (size_t) graph->n_nodes);
+	int n = 0;
 
 	for (int i = 0; i < graph->n_nodes; i++)
 	{

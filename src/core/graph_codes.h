@@ -13,8 +13,8 @@
 typedef struct PulseCodeInfo
 {
 	const char *code;
-	bool		warning;		/* does not make the document invalid */
-	const char *meaning;		/* one sentence */
+	bool warning;		 /* does not make the document invalid */
+	const char *meaning; /* one sentence */
 } PulseCodeInfo;
 
 /* Ends with an entry whose code is NULL. */

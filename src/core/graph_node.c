@@ -23,22 +23,22 @@
 #define MAX_REEXECUTIONS 1000
 
 /* Kinds as bits; those after NOOP are known but cannot be executed yet. */
-#define K_ACTION	(1 << PULSE_KIND_ACTION)
-#define K_PURE		(1 << PULSE_KIND_PURE)
-#define K_DELAY		(1 << PULSE_KIND_DELAY)
-#define K_SIGNAL	(1 << PULSE_KIND_SIGNAL)
-#define K_NOOP		(1 << PULSE_KIND_NOOP)
-#define K_LATER		(1 << (PULSE_KIND_NOOP + 1))
-#define K_ANY		(K_ACTION | K_PURE | K_DELAY | K_SIGNAL | K_NOOP | K_LATER)
+#define K_ACTION (1 << PULSE_KIND_ACTION)
+#define K_PURE (1 << PULSE_KIND_PURE)
+#define K_DELAY (1 << PULSE_KIND_DELAY)
+#define K_SIGNAL (1 << PULSE_KIND_SIGNAL)
+#define K_NOOP (1 << PULSE_KIND_NOOP)
+#define K_LATER (1 << (PULSE_KIND_NOOP + 1))
+#define K_ANY (K_ACTION | K_PURE | K_DELAY | K_SIGNAL | K_NOOP | K_LATER)
 
 typedef struct NodeKey
 {
 	const char *key;
-	int			kind;			/* the kind it makes the node, or 0 */
-	int			allowed;		/* kinds it may stand with */
-	int			effective;		/* kinds where it changes anything */
-	void		(*read) (PulseGraphReader *r, int node, const PulseJson *value,
-						 const char *path);
+	int kind;	   /* the kind it makes the node, or 0 */
+	int allowed;   /* kinds it may stand with */
+	int effective; /* kinds where it changes anything */
+	void (*read)(PulseGraphReader *r, int node, const PulseJson *value,
+				 const char *path);
 } NodeKey;
 
 /*
@@ -103,7 +103,7 @@ read_word(PulseGraphReader *r, const PulseJson *value, const char *path,
 static PulseExpr *
 read_expr(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
 {
-	PulseExpr  *expr = pulse_expr_parse(r->arena, value->u.text, value->len, path, r->diag);
+	PulseExpr *expr = pulse_expr_parse(r->arena, value->u.text, value->len, path, r->diag);
 
 	if (expr != NULL)
 		pulse_add_use(r, node, pulse_expr_refs(expr), value, path);
@@ -175,7 +175,7 @@ key_pure(PulseGraphReader *r, int node, const PulseJson *value, const char *path
 static void
 key_delay(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
 {
-	PulseNode  *n = r->graph->nodes[node];
+	PulseNode *n = r->graph->nodes[node];
 	const PulseJson *expr = expression_of(value);
 
 	n->kind = PULSE_KIND_DELAY;
@@ -192,15 +192,14 @@ key_until(PulseGraphReader *r, int node, const PulseJson *value, const char *pat
 {
 	static const char *const hint =
 		"Write it like \"2026-11-21T10:00:00Z\", or an expression like \"$.input.due\".";
-	PulseNode  *n = r->graph->nodes[node];
+	PulseNode *n = r->graph->nodes[node];
 	const PulseJson *expr = expression_of(value);
 	const char *why = "it is not understood";
 
 	n->kind = PULSE_KIND_DELAY;
 	n->until = true;
 	if (expr != NULL)
-		n->delay_expr = read_expr(r, node, expr, expr == value ? path :
-								  pulse_path_key(r->scratch, path, "$"));
+		n->delay_expr = read_expr(r, node, expr, expr == value ? path : pulse_path_key(r->scratch, path, "$"));
 	else if (value->type != PULSE_JSON_STRING)
 		pulse_diag_error(r->diag, "wrong_type", path, hint,
 						 "must be a timestamp or an expression, not %s",
@@ -216,7 +215,7 @@ key_until(PulseGraphReader *r, int node, const PulseJson *value, const char *pat
 static void
 key_signal(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
 {
-	PulseNode  *n = r->graph->nodes[node];
+	PulseNode *n = r->graph->nodes[node];
 
 	n->kind = PULSE_KIND_SIGNAL;
 	n->name = read_name(r, value, path, "a signal");
@@ -261,8 +260,7 @@ key_after(PulseGraphReader *r, int node, const PulseJson *value, const char *pat
 	if (value->type != PULSE_JSON_ARRAY)
 	{
 		pulse_diag_error(r->diag, "wrong_type", path,
-						 value->type == PULSE_JSON_STRING ?
-						 "Write a list, such as [\"a\"], also for one node." : NULL,
+						 value->type == PULSE_JSON_STRING ? "Write a list, such as [\"a\"], also for one node." : NULL,
 						 "must be a list of node ids, not %s",
 						 pulse_json_type_name(value));
 		r->broken = true;
@@ -272,7 +270,7 @@ key_after(PulseGraphReader *r, int node, const PulseJson *value, const char *pat
 	{
 		const PulseJson *item = value->u.items[i];
 		const char *at;
-		int			pred = -1;
+		int pred = -1;
 
 		if (item->type == PULSE_JSON_STRING)
 		{
@@ -326,7 +324,7 @@ key_input(PulseGraphReader *r, int node, const PulseJson *value, const char *pat
 static void
 key_retry(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
 {
-	PulseNode  *n = r->graph->nodes[node];
+	PulseNode *n = r->graph->nodes[node];
 
 	n->retry_given = true;
 	(void) pulse_retry_read(r->arena, value, path, &n->retry, r->diag);
@@ -349,8 +347,8 @@ key_total_timeout(PulseGraphReader *r, int node, const PulseJson *value, const c
 static void
 read_goto(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
 {
-	PulseNode  *n = r->graph->nodes[node];
-	int			handler;
+	PulseNode *n = r->graph->nodes[node];
+	int handler;
 
 	if (value->type != PULSE_JSON_STRING)
 	{
@@ -362,7 +360,7 @@ read_goto(PulseGraphReader *r, int node, const PulseJson *value, const char *pat
 	if (handler >= 0 && handler != node)
 	{
 		n->on_error = PULSE_ON_ERROR_GOTO;
-		n->handler = handler;	/* the edge is added by pulse_check_handlers */
+		n->handler = handler; /* the edge is added by pulse_check_handlers */
 		return;
 	}
 	r->broken = true;
@@ -381,13 +379,13 @@ key_on_error(PulseGraphReader *r, int node, const PulseJson *value, const char *
 {
 	static const char *const words[] = {"fail", "skip", NULL};
 	static const char *const keys[] = {"goto", NULL};
-	int			which;
+	int which;
 
 	if (value->type != PULSE_JSON_OBJECT)
 	{
 		if (read_word(r, value, path, words, "\"fail\", \"skip\" or {\"goto\": id}", &which))
 			r->graph->nodes[node]->on_error = which == 0 ? PULSE_ON_ERROR_FAIL
-				: PULSE_ON_ERROR_SKIP;
+														 : PULSE_ON_ERROR_SKIP;
 		return;
 	}
 	if (pulse_json_get(value, "goto") == NULL)
@@ -411,7 +409,7 @@ static void
 key_on_skip(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
 {
 	static const char *const words[] = {"skip", "run", NULL};
-	int			which;
+	int which;
 
 	if (read_word(r, value, path, words, "\"skip\" or \"run\"", &which))
 		r->graph->nodes[node]->run_on_skip = which == 1;
@@ -421,7 +419,7 @@ static void
 key_on_timeout(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
 {
 	static const char *const words[] = {"fail", "complete", NULL};
-	int			which;
+	int which;
 
 	if (!read_word(r, value, path, words, "\"fail\" or \"complete\"", &which))
 		return;
@@ -463,8 +461,8 @@ key_rewrite(PulseGraphReader *r, int node, const PulseJson *value, const char *p
 	{
 		const PulseJsonPair *pair = &value->u.pairs[i];
 		const char *at = pulse_path_key(r->scratch, path, pair->key);
-		int64		n;
-		int			which;
+		int64 n;
+		int which;
 
 		if (strcmp(pair->key, "max_reexecutions") == 0)
 		{
@@ -486,7 +484,7 @@ static void
 key_on_exhausted(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
 {
 	static const char *const words[] = {"fail", "complete", NULL};
-	int			which;
+	int which;
 
 	(void) node;
 	(void) read_word(r, value, path, words, "\"fail\" or \"complete\"", &which);
@@ -549,7 +547,7 @@ static int
 find_kind(PulseGraphReader *r, int node, const PulseJson *doc, bool *unknown)
 {
 	const char *first = NULL;
-	int			kind = 0;
+	int kind = 0;
 
 	*unknown = false;
 	for (uint32 i = 0; i < doc->len; i++)
@@ -583,11 +581,11 @@ void
 pulse_node_read(PulseGraphReader *r, int node)
 {
 	const PulseJson *doc = r->docs[node];
-	int			kind;
-	bool		unknown;
+	int kind;
+	bool unknown;
 
 	if (doc == NULL)
-		return;					/* short form: a no-op */
+		return; /* short form: a no-op */
 	if (doc->type != PULSE_JSON_OBJECT)
 	{
 		pulse_wrong_type(r, pulse_node_path(r, node, NULL), doc,
@@ -613,8 +611,8 @@ pulse_node_read(PulseGraphReader *r, int node)
 		{
 			pulse_diag_error(r->diag, "key_not_allowed", path, NULL,
 							 "\"%s\" is a key of %s nodes only", key->key,
-							 key->allowed == K_ACTION ? "action" :
-							 key->allowed == K_SIGNAL ? "signal" : "repeat");
+							 key->allowed == K_ACTION ? "action" : key->allowed == K_SIGNAL ? "signal"
+																							: "repeat");
 			continue;
 		}
 		key->read(r, node, pair->value, path);

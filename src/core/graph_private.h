@@ -2,8 +2,9 @@
  * graph_private.h
  *		What the files that read a graph share: the reader and its helpers.
  *
- * graph_read.c owns the document as a whole, graph_node.c one node, and
- * graph_check.c what can only be judged when all nodes are known.
+ * graph_read.c owns the document as a whole, graph_node.c one node, graph_check.c
+ * and graph_refs.c what can only be judged when all nodes are known;
+ * graph_reader.c has the helpers.
  */
 #ifndef PULSE_CORE_GRAPH_PRIVATE_H
 #define PULSE_CORE_GRAPH_PRIVATE_H
@@ -11,21 +12,21 @@
 #include "core/graph.h"
 
 /* Longest time a document may name, other than a delay: no overflow of sums. */
-#define PULSE_MAX_DURATION_US	(INT64CONST(36500) * 86400 * 1000000)
+#define PULSE_MAX_DURATION_US (INT64CONST(36500) * 86400 * 1000000)
 
 /* One place in the document whose expressions read something. */
 typedef struct PulseRefUse
 {
-	int			node;			/* -1: the output of the graph */
+	int node; /* -1: the output of the graph */
 	const PulseExprRefs *refs;
-	const PulseJson *source;	/* what was compiled: a template or a string */
+	const PulseJson *source; /* what was compiled: a template or a string */
 	const char *path;
 } PulseRefUse;
 
 typedef struct PulseGraphEdge
 {
-	int			from;
-	int			to;
+	int from;
+	int to;
 } PulseGraphEdge;
 
 /*
@@ -33,28 +34,28 @@ typedef struct PulseGraphEdge
  */
 typedef struct PulseGraphReader
 {
-	PulseGraph *graph;			/* in the making */
-	PulseArena *arena;			/* the graph's */
+	PulseGraph *graph; /* in the making */
+	PulseArena *arena; /* the graph's */
 	PulseArena *scratch;
-	PulseDiag  *diag;			/* the caller's; copies what it gets */
+	PulseDiag *diag; /* the caller's; copies what it gets */
 	PulseGraphForm form;
-	bool		short_form;		/* {"edges", "nodes"} */
-	const PulseJson **docs;		/* definition by node number; NULL: short form */
+	bool short_form;		/* {"edges", "nodes"} */
+	const PulseJson **docs; /* definition by node number; NULL: short form */
 
 	PulseGraphEdge *edges;
-	int			n_edges;
-	int			cap_edges;
-	int			max_edges;
-	bool		edges_full;		/* the limit was hit, and that was said */
-	bool		broken;			/* the edges are not those that were meant */
+	int n_edges;
+	int cap_edges;
+	int max_edges;
+	bool edges_full; /* the limit was hit, and that was said */
+	bool broken;	 /* the edges are not those that were meant */
 
 	PulseRefUse *uses;
-	int			n_uses;
-	int			cap_uses;
+	int n_uses;
+	int cap_uses;
 
-	int		   *stamp;			/* by node number: scratch of duplicate checks */
-	int			n_suggested;	/* bounds the cost of hints */
-	int			n_warnings;		/* so that they leave room for errors */
+	int *stamp;		 /* by node number: scratch of duplicate checks */
+	int n_suggested; /* bounds the cost of hints */
+	int n_warnings;	 /* so that they leave room for errors */
 } PulseGraphReader;
 
 /* base."key" or base.key; in scratch */
@@ -95,7 +96,7 @@ extern bool pulse_read_duration(PulseGraphReader *r, const PulseJson *value,
 /* graph_node.c: fills graph->nodes[node] from its definition. */
 extern void pulse_node_read(PulseGraphReader *r, int node);
 
-/* graph_check.c */
+/* graph_check.c, graph_refs.c */
 extern void pulse_check_handlers(PulseGraphReader *r);
 extern void pulse_build_edges(PulseGraphReader *r);
 

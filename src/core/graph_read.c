@@ -20,213 +20,9 @@
 
 #include "core/graph_private.h"
 #include "core/retry.h"
-#include "core/suggest.h"
-#include "core/timetext.h"
-
-/* Hints need a comparison with every known word: not for endless faults. */
-#define MAX_SUGGESTIONS 20
 
 /* Edges a live graph may have: as many a node as a document. */
 #define MAX_LIVE_EDGES (PULSE_MAX_EDGES / PULSE_MAX_NODES * PULSE_MAX_LIVE_NODES)
-
-/*
- * ---------------------------------------------------------------------
- * Helpers of all readers
- * ---------------------------------------------------------------------
- */
-
-const char *
-pulse_path_key(PulseArena *arena, const char *base, const char *key)
-{
-	StringInfoData buf;
-	const char *p = key;
-	char	   *path;
-
-	while ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || *p == '_' ||
-		   (*p >= '0' && *p <= '9' && p > key))
-		p++;
-	if (*p == '\0' && p > key)
-		return pulse_arena_printf(arena, "%s.%s", base, key);
-
-	initStringInfo(&buf);
-	pulse_json_write_string(&buf, key, strlen(key));
-	path = pulse_arena_printf(arena, "%s.%s", base, buf.data);
-	pfree(buf.data);
-	return path;
-}
-
-const char *
-pulse_node_path(PulseGraphReader *r, int node, const char *key)
-{
-	const char *path = pulse_path_key(r->scratch, "$.nodes", r->graph->nodes[node]->id);
-
-	return key == NULL ? path : pulse_path_key(r->scratch, path, key);
-}
-
-static const char *
-suggestion(PulseGraphReader *r, const PulseSuggest *search)
-{
-	if (search->match == NULL)
-		return NULL;
-	return pulse_arena_printf(r->scratch, "Perhaps you meant \"%s\".", search->match);
-}
-
-const char *
-pulse_hint_word(PulseGraphReader *r, const char *word, const char *const *words)
-{
-	PulseSuggest search;
-
-	if (r->n_suggested++ >= PULSE_DIAG_MAX)
-		return NULL;
-	pulse_suggest_begin(&search, word, strlen(word));
-	for (int i = 0; words[i] != NULL; i++)
-		pulse_suggest_offer(&search, words[i], strlen(words[i]));
-	return suggestion(r, &search);
-}
-
-const char *
-pulse_hint_node(PulseGraphReader *r, const char *word, size_t len)
-{
-	PulseSuggest search;
-
-	if (r->n_suggested++ >= MAX_SUGGESTIONS)
-		return NULL;
-	pulse_suggest_begin(&search, word, len);
-	for (int i = 0; i < r->graph->n_nodes; i++)
-		pulse_suggest_offer(&search, r->graph->nodes[i]->id, r->graph->nodes[i]->id_len);
-	return suggestion(r, &search);
-}
-
-const char *
-pulse_quote(PulseGraphReader *r, const char *text, size_t len)
-{
-	StringInfoData buf;
-	size_t		shown = len;
-	char	   *quoted;
-
-	if (len > 60)
-	{
-		/* not in the middle of a character */
-		shown = 57;
-		while (shown > 0 && ((unsigned char) text[shown] & 0xc0) == 0x80)
-			shown--;
-	}
-	initStringInfo(&buf);
-	pulse_json_write_string(&buf, text, shown);
-	quoted = pulse_arena_printf(r->scratch, "%s%s", buf.data, shown < len ? "…" : "");
-	pfree(buf.data);
-	return quoted;
-}
-
-const char *
-pulse_json_type_name(const PulseJson *value)
-{
-	switch (value->type)
-	{
-		case PULSE_JSON_NULL:
-			return "null";
-		case PULSE_JSON_BOOL:
-			return value->u.boolean ? "true" : "false";
-		case PULSE_JSON_NUMBER:
-			return "a number";
-		case PULSE_JSON_STRING:
-			return "a text";
-		case PULSE_JSON_ARRAY:
-			return "a list";
-		case PULSE_JSON_OBJECT:
-			return "an object";
-	}
-	return "?";
-}
-
-void
-pulse_wrong_type(PulseGraphReader *r, const char *path, const PulseJson *value,
-				 const char *what)
-{
-	pulse_diag_error(r->diag, "wrong_type", path, NULL, "must be %s, not %s",
-					 what, pulse_json_type_name(value));
-}
-
-bool
-pulse_read_duration(PulseGraphReader *r, const PulseJson *value, const char *path,
-					bool zero_ok, int64 max, int64 *usec)
-{
-	static const char *const hint =
-		"Write a duration such as \"500 ms\", \"30 s\", \"2 hours\" or \"3 days\".";
-	const char *why = "it is not understood";
-	int64		n;
-
-	if (value->type != PULSE_JSON_STRING)
-		pulse_diag_error(r->diag, "wrong_type", path, hint,
-						 "must be a duration, not %s", pulse_json_type_name(value));
-	else if (!pulse_duration_parse(value->u.text, value->len, &n, &why))
-		pulse_diag_error(r->diag, "bad_duration", path, hint, "%s is no duration: %s",
-						 pulse_quote(r, value->u.text, value->len), why);
-	else if (n == 0 && !zero_ok)
-		pulse_diag_error(r->diag, "bad_duration", path, hint,
-						 "the duration must be longer than zero");
-	else if (n > max)
-		pulse_diag_error(r->diag, "bad_duration", path, NULL,
-						 "the duration can be %d days at most",
-						 (int) (max / (INT64CONST(86400) * 1000000)));
-	else
-	{
-		*usec = n;
-		return true;
-	}
-	return false;
-}
-
-bool
-pulse_add_edge(PulseGraphReader *r, int from, int to)
-{
-	if (r->n_edges == r->max_edges)
-	{
-		if (!r->edges_full)
-			pulse_diag_error(r->diag, "limit_edges", r->short_form ? "$.edges" : "$.nodes",
-							 NULL, "the document has more than %d edges", r->max_edges);
-		r->edges_full = true;
-		r->broken = true;
-		return false;
-	}
-	if (r->n_edges == r->cap_edges)
-	{
-		int			cap = Max(64, r->cap_edges * 2);
-
-		r->edges = pulse_arena_grow(r->scratch, r->edges,
-									sizeof(PulseGraphEdge) * (size_t) r->n_edges,
-									sizeof(PulseGraphEdge) * (size_t) cap);
-		r->cap_edges = cap;
-	}
-	r->edges[r->n_edges].from = from;
-	r->edges[r->n_edges].to = to;
-	r->n_edges++;
-	return true;
-}
-
-void
-pulse_add_use(PulseGraphReader *r, int node, const PulseExprRefs *refs,
-			  const PulseJson *source, const char *path)
-{
-	PulseRefUse *use;
-
-	if (refs->n_nodes == 0 && refs->n_members == 0 && !refs->all_nodes)
-		return;
-	if (r->n_uses == r->cap_uses)
-	{
-		int			cap = Max(32, r->cap_uses * 2);
-
-		r->uses = pulse_arena_grow(r->scratch, r->uses,
-								   sizeof(PulseRefUse) * (size_t) r->n_uses,
-								   sizeof(PulseRefUse) * (size_t) cap);
-		r->cap_uses = cap;
-	}
-	use = &r->uses[r->n_uses++];
-	use->node = node;
-	use->refs = refs;
-	use->source = source;
-	use->path = path;
-}
 
 /*
  * ---------------------------------------------------------------------
@@ -241,7 +37,7 @@ pulse_add_use(PulseGraphReader *r, int node, const PulseExprRefs *refs,
 static int64
 text_size(const PulseJson *value, int depth, int64 limit)
 {
-	int64		size = 2;
+	int64 size = 2;
 
 	switch (value->type)
 	{
@@ -261,7 +57,7 @@ text_size(const PulseJson *value, int depth, int64 limit)
 	for (uint32 i = 0; i < value->len && size <= limit; i++)
 	{
 		const PulseJson *item;
-		int64		part;
+		int64 part;
 
 		if (value->type == PULSE_JSON_ARRAY)
 			item = value->u.items[i];
@@ -281,8 +77,8 @@ text_size(const PulseJson *value, int depth, int64 limit)
 static bool
 check_size(PulseDiag *diag, const PulseJson *document, PulseGraphForm form)
 {
-	int64		limit = form == PULSE_GRAPH_DEFINE ? PULSE_MAX_GRAPH_BYTES : PG_INT64_MAX / 2;
-	int64		size = text_size(document, 0, limit);
+	int64 limit = form == PULSE_GRAPH_DEFINE ? PULSE_MAX_GRAPH_BYTES : PG_INT64_MAX / 2;
+	int64 size = text_size(document, 0, limit);
 
 	if (size < 0)
 		pulse_diag_error(diag, "limit_depth", "$", NULL,
@@ -304,7 +100,7 @@ check_size(PulseDiag *diag, const PulseJson *document, PulseGraphForm form)
 typedef struct NodeEntry
 {
 	const char *id;
-	uint32		len;
+	uint32 len;
 	const PulseJson *doc;
 } NodeEntry;
 
@@ -313,7 +109,7 @@ compare_entries(const void *a, const void *b)
 {
 	const NodeEntry *x = a;
 	const NodeEntry *y = b;
-	int			c = memcmp(x->id, y->id, Min(x->len, y->len));
+	int c = memcmp(x->id, y->id, Min(x->len, y->len));
 
 	return c != 0 ? c : (x->len > y->len) - (x->len < y->len);
 }
@@ -322,7 +118,7 @@ compare_entries(const void *a, const void *b)
 static const char *
 id_fault(PulseGraphReader *r, const char *id, size_t len)
 {
-	size_t		max = r->form == PULSE_GRAPH_LIVE ? PULSE_MAX_LIVE_ID : PULSE_MAX_ID;
+	size_t max = r->form == PULSE_GRAPH_LIVE ? PULSE_MAX_LIVE_ID : PULSE_MAX_ID;
 
 	if (len == 0)
 		return "a node id cannot be empty";
@@ -331,7 +127,7 @@ id_fault(PulseGraphReader *r, const char *id, size_t len)
 								  (int) max, len);
 	for (size_t i = 0; i < len; i++)
 	{
-		char		c = id[i];
+		char c = id[i];
 
 		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 			(c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.')
@@ -367,8 +163,8 @@ static bool
 make_nodes(PulseGraphReader *r, const NodeEntry *entries, int n)
 {
 	PulseGraph *graph = r->graph;
-	int			max = r->form == PULSE_GRAPH_LIVE ? PULSE_MAX_LIVE_NODES : PULSE_MAX_NODES;
-	PulseNode  *block;
+	int max = r->form == PULSE_GRAPH_LIVE ? PULSE_MAX_LIVE_NODES : PULSE_MAX_NODES;
+	PulseNode *block;
 
 	if (n > max)
 	{
@@ -383,7 +179,7 @@ make_nodes(PulseGraphReader *r, const NodeEntry *entries, int n)
 	r->stamp = pulse_arena_zalloc(r->scratch, sizeof(int) * (size_t) n);
 	for (int i = 0; i < n; i++)
 	{
-		PulseNode  *node = &block[i];
+		PulseNode *node = &block[i];
 
 		node->id = entries[i].id;
 		node->id_len = entries[i].len;
@@ -403,8 +199,8 @@ make_nodes(PulseGraphReader *r, const NodeEntry *entries, int n)
 static bool
 read_nodes(PulseGraphReader *r, const PulseJson *nodes)
 {
-	NodeEntry  *entries = pulse_arena_alloc(r->scratch, sizeof(NodeEntry) * (size_t) nodes->len);
-	int			n = 0;
+	NodeEntry *entries = pulse_arena_alloc(r->scratch, sizeof(NodeEntry) * (size_t) nodes->len);
+	int n = 0;
 
 	if (nodes->len > (uint32) (r->form == PULSE_GRAPH_LIVE ? PULSE_MAX_LIVE_NODES : PULSE_MAX_NODES))
 		return make_nodes(r, entries, (int) nodes->len);
@@ -488,8 +284,8 @@ short_edges(PulseGraphReader *r, const PulseJson *edges)
 	{
 		const PulseJson *from = edges->u.items[i]->u.items[0];
 		const PulseJson *to = edges->u.items[i]->u.items[1];
-		int			a = pulse_graph_find(r->graph, from->u.text, from->len);
-		int			b = pulse_graph_find(r->graph, to->u.text, to->len);
+		int a = pulse_graph_find(r->graph, from->u.text, from->len);
+		int b = pulse_graph_find(r->graph, to->u.text, to->len);
 
 		if (a == b)
 		{
@@ -517,17 +313,17 @@ short_edges(PulseGraphReader *r, const PulseJson *edges)
 static bool
 read_short(PulseGraphReader *r, const PulseJson *edges, const PulseJson *nodes)
 {
-	uint32		n_edges = edges != NULL ? edges->len : 0;
-	uint32		n_nodes = nodes != NULL ? nodes->len : 0;
-	NodeEntry  *entries;
-	NodeEntry  *listed;
-	int			n = 0;
-	int			n_listed = 0;
-	int			unique = 0;
+	uint32 n_edges = edges != NULL ? edges->len : 0;
+	uint32 n_nodes = nodes != NULL ? nodes->len : 0;
+	NodeEntry *entries;
+	NodeEntry *listed;
+	int n = 0;
+	int n_listed = 0;
+	int unique = 0;
 
 	if (n_edges > (uint32) r->max_edges || n_nodes > PULSE_MAX_LIVE_NODES)
 	{
-		bool		many = n_nodes > PULSE_MAX_LIVE_NODES;
+		bool many = n_nodes > PULSE_MAX_LIVE_NODES;
 
 		pulse_diag_error(r->diag, many ? "limit_nodes" : "limit_edges",
 						 many ? "$.nodes" : "$.edges", NULL,
@@ -587,8 +383,8 @@ static void
 read_budget(PulseGraphReader *r, const PulseJson *value, PulseBudget *budget)
 {
 	static const char *const keys[] = {"nodes", "edges", "depth", "frontier", "operations", NULL};
-	int64	   *fields[] = {&budget->nodes, &budget->edges, &budget->depth,
-	&budget->frontier, &budget->operations};
+	int64 *fields[] = {&budget->nodes, &budget->edges, &budget->depth,
+					   &budget->frontier, &budget->operations};
 
 	if (value->type != PULSE_JSON_OBJECT)
 	{
@@ -600,8 +396,8 @@ read_budget(PulseGraphReader *r, const PulseJson *value, PulseBudget *budget)
 	{
 		const PulseJsonPair *pair = &value->u.pairs[i];
 		const char *path = pulse_path_key(r->scratch, "$.budget", pair->key);
-		int			k = 0;
-		int64		n;
+		int k = 0;
+		int64 n;
 
 		while (keys[k] != NULL && strcmp(keys[k], pair->key) != 0)
 			k++;
@@ -621,13 +417,13 @@ static void
 read_top_key(PulseGraphReader *r, const PulseJsonPair *pair)
 {
 	static const char *const long_keys[] = {"nodes", "output", "config", "budget",
-	"deadline", "description", NULL};
+											"deadline", "description", NULL};
 	static const char *const short_keys[] = {"nodes", "edges", NULL};
 	const char *const *keys = r->short_form ? short_keys : long_keys;
 	PulseGraph *graph = r->graph;
 	const PulseJson *value = pair->value;
 	const char *path = pulse_path_key(r->scratch, "$", pair->key);
-	int			k = 0;
+	int k = 0;
 
 	while (keys[k] != NULL && strcmp(keys[k], pair->key) != 0)
 		k++;
@@ -673,7 +469,7 @@ read_top_key(PulseGraphReader *r, const PulseJsonPair *pair)
 			else
 				pulse_wrong_type(r, path, value, "a text");
 			break;
-		default:				/* nodes */
+		default: /* nodes */
 			break;
 	}
 }
@@ -718,7 +514,7 @@ read_structure(PulseGraphReader *r, const PulseJson *doc)
 static void
 read_document(PulseGraphReader *r, const PulseJson *doc)
 {
-	int		   *topo;
+	int *topo;
 
 	if (doc->type != PULSE_JSON_OBJECT)
 	{
@@ -732,7 +528,7 @@ read_document(PulseGraphReader *r, const PulseJson *doc)
 		const PulseJson *nodes = pulse_json_get(doc, "nodes");
 
 		r->short_form = doc->len == 0 || pulse_json_get(doc, "edges") != NULL ||
-			(nodes != NULL && nodes->type == PULSE_JSON_ARRAY);
+						(nodes != NULL && nodes->type == PULSE_JSON_ARRAY);
 	}
 	for (uint32 i = 0; i < doc->len; i++)
 		read_top_key(r, &doc->u.pairs[i]);
@@ -753,8 +549,8 @@ pulse_graph_read(const PulseJson *document, PulseGraphForm form, PulseDiag *diag
 	PulseGraphReader *r = &reader;
 	PulseArena *arena;
 	PulseGraph *graph;
-	int			errors_before = diag->n_errors;
-	bool		ok;
+	int errors_before = diag->n_errors;
+	bool ok;
 
 	if (!check_size(diag, document, form))
 		return NULL;

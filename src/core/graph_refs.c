@@ -21,18 +21,18 @@
 /* One node read by one place. */
 typedef struct Ref
 {
-	int			ref;			/* the node that is read */
-	int			node;			/* the node that reads, or -1: the output */
-	int			use;			/* index into r->uses */
-	int			pos;			/* of ref in the order of execution */
-	bool		bad;
+	int ref;  /* the node that is read */
+	int node; /* the node that reads, or -1: the output */
+	int use;  /* index into r->uses */
+	int pos;  /* of ref in the order of execution */
+	bool bad;
 } Ref;
 
 typedef struct RefList
 {
-	Ref		   *items;
-	int			n;
-	int			cap;
+	Ref *items;
+	int n;
+	int cap;
 } RefList;
 
 /*
@@ -62,8 +62,8 @@ locate(PulseGraphReader *r, const PulseJson *value, const char *path, bool is_ex
 {
 	if (is_expr)
 	{
-		PulseDiag	ignored;
-		PulseExpr  *expr;
+		PulseDiag ignored;
+		PulseExpr *expr;
 		const PulseExprRefs *refs;
 
 		pulse_diag_init(&ignored, r->scratch);
@@ -72,7 +72,7 @@ locate(PulseGraphReader *r, const PulseJson *value, const char *path, bool is_ex
 			return NULL;
 		refs = pulse_expr_refs(expr);
 		if (!(member ? listed(refs->members, refs->n_members, what)
-			  : listed(refs->nodes, refs->n_nodes, what)))
+					 : listed(refs->nodes, refs->n_nodes, what)))
 			return NULL;
 		*text = value;
 		return path;
@@ -82,9 +82,9 @@ locate(PulseGraphReader *r, const PulseJson *value, const char *path, bool is_ex
 		for (uint32 i = 0; i < value->len; i++)
 		{
 			const PulseJsonPair *pair = &value->u.pairs[i];
-			bool		only = value->len == 1;
-			bool		expr = only && strcmp(pair->key, "$") == 0 &&
-			pair->value->type == PULSE_JSON_STRING;
+			bool only = value->len == 1;
+			bool expr = only && strcmp(pair->key, "$") == 0 &&
+						pair->value->type == PULSE_JSON_STRING;
 			const char *found;
 
 			if (only && strcmp(pair->key, "$literal") == 0)
@@ -114,8 +114,8 @@ locate(PulseGraphReader *r, const PulseJson *value, const char *path, bool is_ex
 static int
 column_of(const PulseJson *text, const char *prefix, const char *word)
 {
-	size_t		prefix_len = strlen(prefix);
-	size_t		len = strlen(word);
+	size_t prefix_len = strlen(prefix);
+	size_t len = strlen(word);
 
 	for (const char *p = text->u.text; (p = strstr(p, prefix)) != NULL; p++)
 	{
@@ -163,14 +163,14 @@ static void
 check_members(PulseGraphReader *r, const PulseRefUse *use)
 {
 	static const char *const known[] = {"input", "nodes", "config", "run", "event",
-	"item", "index", "round", "error", NULL};
-	bool		handler = use->node >= 0 && r->graph->nodes[use->node]->guards >= 0;
+										"item", "index", "round", "error", NULL};
+	bool handler = use->node >= 0 && r->graph->nodes[use->node]->guards >= 0;
 
 	for (int i = 0; i < use->refs->n_members; i++)
 	{
 		const char *name = use->refs->members[i];
 		const char *where = NULL;
-		int			k = 0;
+		int k = 0;
 
 		if (strcmp(name, "*") == 0)
 			continue;
@@ -184,8 +184,7 @@ check_members(PulseGraphReader *r, const PulseRefUse *use)
 				continue;
 			hint = pulse_hint_word(r, name, known);
 			report(r, PULSE_SEV_WARNING, "unknown_member", use, name, true,
-				   hint != NULL ? hint :
-				   "There are input, nodes, config, run, event and, in some places, item, index, round and error.",
+				   hint != NULL ? hint : "There are input, nodes, config, run, event and, in some places, item, index, round and error.",
 				   pulse_arena_printf(r->scratch, "there is no $.%s, so it gives nothing", name));
 			continue;
 		}
@@ -210,12 +209,12 @@ check_members(PulseGraphReader *r, const PulseRefUse *use)
 static bool
 is_pred(const PulseNode *node, int pred)
 {
-	int			low = 0;
-	int			high = node->n_preds - 1;
+	int low = 0;
+	int high = node->n_preds - 1;
 
 	while (low <= high)
 	{
-		int			mid = (low + high) / 2;
+		int mid = (low + high) / 2;
 
 		if (node->preds[mid] == pred)
 			return true;
@@ -230,8 +229,8 @@ is_pred(const PulseNode *node, int pred)
 static int
 compare_pos(const void *a, const void *b)
 {
-	const Ref  *x = *(Ref *const *) a;
-	const Ref  *y = *(Ref *const *) b;
+	const Ref *x = *(Ref *const *) a;
+	const Ref *y = *(Ref *const *) b;
 
 	return (x->pos > y->pos) - (x->pos < y->pos);
 }
@@ -241,8 +240,8 @@ static void
 check_block(const PulseGraph *graph, const int *topo, const int *pos, uint64 *reached,
 			Ref **refs, int n, int low, int high)
 {
-	int			bit = -1;
-	int			last = -1;
+	int bit = -1;
+	int last = -1;
 
 	memset(reached + low, 0, sizeof(uint64) * (size_t) (high - low + 1));
 	for (int i = 0; i < n; i++)
@@ -255,11 +254,11 @@ check_block(const PulseGraph *graph, const int *topo, const int *pos, uint64 *re
 	for (int p = low; p <= high; p++)
 	{
 		const PulseNode *node = graph->nodes[topo[p]];
-		uint64		word = reached[p];
+		uint64 word = reached[p];
 
 		for (int k = 0; k < node->n_preds; k++)
 		{
-			int			q = pos[node->preds[k]];
+			int q = pos[node->preds[k]];
 
 			if (q >= low)
 				word |= reached[q];
@@ -281,17 +280,17 @@ static void
 check_ancestors(PulseGraphReader *r, const int *topo, RefList *list)
 {
 	PulseGraph *graph = r->graph;
-	int		   *pos = pulse_arena_alloc(r->scratch, sizeof(int) * (size_t) graph->n_nodes);
-	uint64	   *reached = pulse_arena_alloc(r->scratch, sizeof(uint64) * (size_t) graph->n_nodes);
-	Ref		  **far = pulse_arena_alloc(r->scratch, sizeof(Ref *) * (size_t) list->n);
-	int			n_far = 0;
-	int			first = 0;
+	int *pos = pulse_arena_alloc(r->scratch, sizeof(int) * (size_t) graph->n_nodes);
+	uint64 *reached = pulse_arena_alloc(r->scratch, sizeof(uint64) * (size_t) graph->n_nodes);
+	Ref **far = pulse_arena_alloc(r->scratch, sizeof(Ref *) * (size_t) list->n);
+	int n_far = 0;
+	int first = 0;
 
 	for (int i = 0; i < graph->n_nodes; i++)
 		pos[topo[i]] = i;
 	for (int i = 0; i < list->n; i++)
 	{
-		Ref		   *ref = &list->items[i];
+		Ref *ref = &list->items[i];
 
 		if (ref->node < 0 || is_pred(graph->nodes[ref->node], ref->ref))
 			continue;
@@ -305,10 +304,10 @@ check_ancestors(PulseGraphReader *r, const int *topo, RefList *list)
 
 	while (first < n_far)
 	{
-		int			low = far[first]->pos;
-		int			high = pos[far[first]->node];
-		int			distinct = 1;
-		int			end = first + 1;
+		int low = far[first]->pos;
+		int high = pos[far[first]->node];
+		int distinct = 1;
+		int end = first + 1;
 
 		while (end < n_far)
 		{
@@ -329,9 +328,9 @@ report_not_ancestor(PulseGraphReader *r, const Ref *ref)
 	const PulseNode *read = r->graph->nodes[ref->ref];
 	const char *hint = NULL;
 	const char *message;
-	int		   *anc;
-	int			n = 0;
-	bool		behind = false;
+	int *anc;
+	int n = 0;
+	bool behind = false;
 
 	/* the walk is worth its cost for the first few only */
 	if (r->n_suggested++ < PULSE_DIAG_MAX)
@@ -367,21 +366,21 @@ add_ref(PulseGraphReader *r, RefList *list, int ref, int use)
 {
 	if (list->n == list->cap)
 	{
-		int			cap = Max(64, list->cap * 2);
+		int cap = Max(64, list->cap * 2);
 
 		list->items = pulse_arena_grow(r->scratch, list->items,
 									   sizeof(Ref) * (size_t) list->n,
 									   sizeof(Ref) * (size_t) cap);
 		list->cap = cap;
 	}
-	list->items[list->n++] = (Ref) {ref, r->uses[use].node, use, -1, false};
+	list->items[list->n++] = (Ref){ref, r->uses[use].node, use, -1, false};
 }
 
 static int
 compare_refs(const void *a, const void *b)
 {
-	const Ref  *x = a;
-	const Ref  *y = b;
+	const Ref *x = a;
+	const Ref *y = b;
 
 	if (x->node != y->node)
 		return x->node < y->node ? -1 : 1;
@@ -393,15 +392,15 @@ static void
 store_refs(PulseGraphReader *r, RefList *list)
 {
 	PulseGraph *graph = r->graph;
-	int		   *block = pulse_arena_alloc(r->arena, sizeof(int) * (size_t) list->n);
-	int			first = 0;
+	int *block = pulse_arena_alloc(r->arena, sizeof(int) * (size_t) list->n);
+	int first = 0;
 
 	qsort(list->items, (size_t) list->n, sizeof(Ref), compare_refs);
 	while (first < list->n)
 	{
-		int			node = list->items[first].node;
-		int			count = 0;
-		int			i;
+		int node = list->items[first].node;
+		int count = 0;
+		int i;
 
 		for (i = first; i < list->n && list->items[i].node == node; i++)
 		{
@@ -427,7 +426,7 @@ void
 pulse_check_refs(PulseGraphReader *r, const int *topo)
 {
 	PulseGraph *graph = r->graph;
-	RefList		list = {NULL, 0, 0};
+	RefList list = {NULL, 0, 0};
 
 	for (int u = 0; u < r->n_uses; u++)
 	{
@@ -444,8 +443,8 @@ pulse_check_refs(PulseGraphReader *r, const int *topo)
 		for (int i = 0; i < use->refs->n_nodes; i++)
 		{
 			const char *id = use->refs->nodes[i];
-			size_t		len = strlen(id);
-			int			ref = pulse_graph_find(graph, id, len);
+			size_t len = strlen(id);
+			int ref = pulse_graph_find(graph, id, len);
 
 			if (ref >= 0)
 				add_ref(r, &list, ref, u);

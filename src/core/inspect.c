@@ -23,28 +23,28 @@ typedef struct GivenState
 {
 	const PulseGraph *graph;
 	PulseArena *arena;
-	PulseDiag  *diag;
-	bool		strict;
+	PulseDiag *diag;
+	bool strict;
 	PulseStatus *status;
-	const PulseJson **output;	/* NULL: none given */
-	bool	   *named;			/* a status was given */
-	const PulseJsonPair **outside;	/* entries for no node of the graph, by id */
-	int			n_outside;
+	const PulseJson **output;	   /* NULL: none given */
+	bool *named;				   /* a status was given */
+	const PulseJsonPair **outside; /* entries for no node of the graph, by id */
+	int n_outside;
 } GivenState;
 
 /* A list or object in the making. */
 typedef struct Items
 {
 	const PulseJson **items;
-	uint32		n;
-	uint32		cap;
+	uint32 n;
+	uint32 cap;
 } Items;
 
 typedef struct Pairs
 {
 	PulseJsonPair *pairs;
-	uint32		n;
-	uint32		cap;
+	uint32 n;
+	uint32 cap;
 } Pairs;
 
 static void
@@ -52,7 +52,7 @@ add_item(PulseArena *arena, Items *list, const PulseJson *value)
 {
 	if (list->n == list->cap)
 	{
-		uint32		cap = Max(8, list->cap * 2);
+		uint32 cap = Max(8, list->cap * 2);
 
 		list->items = pulse_arena_grow(arena, list->items, sizeof(*list->items) * list->n,
 									   sizeof(*list->items) * cap);
@@ -67,14 +67,14 @@ add_pair(PulseArena *arena, Pairs *object, const char *key, const PulseJson *val
 {
 	if (object->n == object->cap)
 	{
-		uint32		cap = Max(8, object->cap * 2);
+		uint32 cap = Max(8, object->cap * 2);
 
 		object->pairs = pulse_arena_grow(arena, object->pairs,
 										 sizeof(*object->pairs) * object->n,
 										 sizeof(*object->pairs) * cap);
 		object->cap = cap;
 	}
-	object->pairs[object->n++] = (PulseJsonPair) {key, (uint32) strlen(key), value};
+	object->pairs[object->n++] = (PulseJsonPair){key, (uint32) strlen(key), value};
 }
 
 static const PulseJson *
@@ -251,7 +251,7 @@ read_state(GivenState *s, const PulseJson *state)
 	for (uint32 i = 0; i < nodes->len; i++)
 	{
 		const PulseJsonPair *pair = &nodes->u.pairs[i];
-		int			node = pulse_graph_find(s->graph, pair->key, pair->key_len);
+		int node = pulse_graph_find(s->graph, pair->key, pair->key_len);
 		const PulseJson *output;
 		PulseStatus status;
 
@@ -279,7 +279,7 @@ static void
 violation(const GivenState *s, Items *list, const char *code,
 		  const PulseJson *node, const PulseJson *ancestor)
 {
-	Pairs		v = {NULL, 0, 0};
+	Pairs v = {NULL, 0, 0};
 
 	add_pair(s->arena, &v, "code", pulse_json_string(s->arena, code));
 	add_pair(s->arena, &v, "node", node);
@@ -291,9 +291,9 @@ violation(const GivenState *s, Items *list, const char *code,
 static void
 find_violations(const GivenState *s, Items *list)
 {
-	int			n = s->graph->n_nodes;
-	bool	   *unfinished = pulse_arena_alloc(s->arena, sizeof(bool) * (size_t) n);
-	int		   *lowest = pulse_arena_alloc(s->arena, sizeof(int) * (size_t) n);
+	int n = s->graph->n_nodes;
+	bool *unfinished = pulse_arena_alloc(s->arena, sizeof(bool) * (size_t) n);
+	int *lowest = pulse_arena_alloc(s->arena, sizeof(int) * (size_t) n);
 
 	for (int i = 0; i < s->n_outside; i++)
 		violation(s, list, "status_outside",
@@ -334,7 +334,7 @@ find_violations(const GivenState *s, Items *list)
 static const PulseJson *
 changes(const GivenState *s, const PulseStatus *now)
 {
-	Pairs		changed = {NULL, 0, 0};
+	Pairs changed = {NULL, 0, 0};
 
 	for (int i = 0; i < s->graph->n_nodes; i++)
 	{
@@ -348,14 +348,14 @@ changes(const GivenState *s, const PulseStatus *now)
 static const PulseJson *
 blocked(const GivenState *s)
 {
-	Pairs		all = {NULL, 0, 0};
+	Pairs all = {NULL, 0, 0};
 
 	for (int i = 0; i < s->graph->n_nodes; i++)
 	{
 		const PulseNode *def = s->graph->nodes[i];
-		Items		failed = {NULL, 0, 0};
-		Items		pending = {NULL, 0, 0};
-		Pairs		why = {NULL, 0, 0};
+		Items failed = {NULL, 0, 0};
+		Items pending = {NULL, 0, 0};
+		Pairs why = {NULL, 0, 0};
 
 		if (s->status[i] != PULSE_PENDING)
 			continue;
@@ -375,7 +375,7 @@ blocked(const GivenState *s)
 			add_pair(s->arena, &why, "pending",
 					 pulse_json_array(s->arena, pending.items, pending.n));
 		else
-			continue;			/* ready */
+			continue; /* ready */
 		add_pair(s->arena, &all, keep_id(s, i), make_object(s->arena, &why));
 	}
 	return make_object(s->arena, &all);
@@ -384,27 +384,27 @@ blocked(const GivenState *s)
 static const PulseJson *
 inputs(const GivenState *s, const int *frontier, int n)
 {
-	Pairs		all = {NULL, 0, 0};
+	Pairs all = {NULL, 0, 0};
 
 	for (int i = 0; i < n; i++)
 	{
 		const PulseNode *def = s->graph->nodes[frontier[i]];
-		Pairs		input = {NULL, 0, 0};
+		Pairs input = {NULL, 0, 0};
 
 		if (def->n_preds == 0)
 			continue;
 		for (int p = 0; p < def->n_preds; p++)
 		{
-			int			pred = def->preds[p];
+			int pred = def->preds[p];
 			const PulseJson *output = s->output[pred];
 
 			if (!pulse_status_has_output(s->status[pred]))
 				continue;
 			if (output == NULL && s->strict)
-				continue;		/* a violation; there is nothing to show */
+				continue; /* a violation; there is nothing to show */
 			add_pair(s->arena, &input, keep_id(s, pred),
 					 output == NULL ? &pulse_json_null
-					 : pulse_json_copy(s->arena, output));
+									: pulse_json_copy(s->arena, output));
 		}
 		add_pair(s->arena, &all, keep_id(s, frontier[i]), make_object(s->arena, &input));
 	}
@@ -414,15 +414,15 @@ inputs(const GivenState *s, const int *frontier, int n)
 static const PulseJson *
 answer(const GivenState *s)
 {
-	size_t		n = (size_t) s->graph->n_nodes;
+	size_t n = (size_t) s->graph->n_nodes;
 	PulseArena *arena = s->arena;
 	PulseStatus *closed = pulse_arena_alloc(arena, sizeof(PulseStatus) * n);
 	PulseStatus *recovered = pulse_arena_alloc(arena, sizeof(PulseStatus) * n);
-	int		   *frontier = pulse_arena_alloc(arena, sizeof(int) * n);
-	int			n_frontier;
-	Items		ids = {NULL, 0, 0};
-	Items		violations = {NULL, 0, 0};
-	Pairs		all = {NULL, 0, 0};
+	int *frontier = pulse_arena_alloc(arena, sizeof(int) * n);
+	int n_frontier;
+	Items ids = {NULL, 0, 0};
+	Items violations = {NULL, 0, 0};
+	Pairs all = {NULL, 0, 0};
 
 	if (n > 0)
 	{
@@ -453,7 +453,7 @@ answer(const GivenState *s)
 static PulseGraph *
 read_graph(const PulseJson *document, PulseArena *arena, PulseDiag *diag)
 {
-	PulseDiag	own;
+	PulseDiag own;
 	PulseGraph *graph;
 
 	pulse_diag_init(&own, arena);
@@ -474,9 +474,9 @@ pulse_inspect(const PulseJson *graph, const PulseJson *state,
 {
 	PulseGraph *g = read_graph(graph, arena, diag);
 	const PulseJson *result = NULL;
-	int			errors = diag->n_errors;
-	GivenState	s;
-	size_t		n;
+	int errors = diag->n_errors;
+	GivenState s;
+	size_t n;
 
 	if (g == NULL)
 		return NULL;
@@ -485,7 +485,7 @@ pulse_inspect(const PulseJson *graph, const PulseJson *state,
 	s.arena = arena;
 	s.diag = diag;
 	s.strict = false;
-	s.status = pulse_arena_zalloc(arena, sizeof(PulseStatus) * n);	/* pending */
+	s.status = pulse_arena_zalloc(arena, sizeof(PulseStatus) * n); /* pending */
 	s.output = pulse_arena_zalloc(arena, sizeof(PulseJson *) * n);
 	s.named = pulse_arena_zalloc(arena, sizeof(bool) * n);
 	s.outside = NULL;

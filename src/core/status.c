@@ -115,7 +115,7 @@ is_ready(const PulseGraph *graph, const PulseStatus *status, int node)
 static int *
 by_rank(const PulseGraph *graph, PulseArena *arena)
 {
-	int		   *order = pulse_arena_alloc(arena, sizeof(int) * (size_t) graph->n_nodes);
+	int *order = pulse_arena_alloc(arena, sizeof(int) * (size_t) graph->n_nodes);
 
 	for (int i = 0; i < graph->n_nodes; i++)
 		order[graph->nodes[i]->rank] = i;
@@ -126,8 +126,8 @@ int
 pulse_frontier(const PulseGraph *graph, const PulseStatus *status, int *out)
 {
 	PulseArena *arena = pulse_arena_create(0);
-	int		   *order = by_rank(graph, arena);
-	int			n = 0;
+	int *order = by_rank(graph, arena);
+	int n = 0;
 
 	for (int i = 0; i < graph->n_nodes; i++)
 	{
@@ -142,8 +142,8 @@ void
 pulse_lowest_ancestors(const PulseGraph *graph, const bool *marked, int *lowest)
 {
 	PulseArena *arena = pulse_arena_create(0);
-	int		   *order = by_rank(graph, arena);
-	int		   *stack = pulse_arena_alloc(arena, sizeof(int) * ((size_t) graph->n_nodes + 1));
+	int *order = by_rank(graph, arena);
+	int *stack = pulse_arena_alloc(arena, sizeof(int) * ((size_t) graph->n_nodes + 1));
 
 	for (int i = 0; i < graph->n_nodes; i++)
 		lowest[i] = -1;
@@ -151,7 +151,7 @@ pulse_lowest_ancestors(const PulseGraph *graph, const bool *marked, int *lowest)
 	/* whoever is reached first is reached from the lowest */
 	for (int i = 0; i < graph->n_nodes; i++)
 	{
-		int			n = 0;
+		int n = 0;
 
 		if (!marked[order[i]])
 			continue;
@@ -176,17 +176,17 @@ int
 pulse_closure(const PulseGraph *graph, PulseStatus *status, int *cause)
 {
 	PulseArena *arena = pulse_arena_create(0);
-	bool	   *failed = pulse_arena_alloc(arena, sizeof(bool) * (size_t) graph->n_nodes);
-	int		   *lowest = pulse_arena_alloc(arena, sizeof(int) * (size_t) graph->n_nodes);
-	int			changed = 0;
+	bool *failed = pulse_arena_alloc(arena, sizeof(bool) * (size_t) graph->n_nodes);
+	int *lowest = pulse_arena_alloc(arena, sizeof(int) * (size_t) graph->n_nodes);
+	int changed = 0;
 
 	for (int i = 0; i < graph->n_nodes; i++)
 		failed[i] = status[i] == PULSE_FAILED;
 	pulse_lowest_ancestors(graph, failed, lowest);
 	for (int i = 0; i < graph->n_nodes; i++)
 	{
-		bool		closes = lowest[i] >= 0 &&
-		(status[i] == PULSE_PENDING || status[i] == PULSE_WAITING);
+		bool closes = lowest[i] >= 0 &&
+					  (status[i] == PULSE_PENDING || status[i] == PULSE_WAITING);
 
 		if (closes)
 		{
@@ -214,8 +214,8 @@ pulse_recover(const PulseGraph *graph, PulseStatus *status)
 PulseClass
 pulse_classify(const PulseGraph *graph, const PulseStatus *status)
 {
-	int			counts[PULSE_FAILED + 1] = {0};
-	int			terminal;
+	int counts[PULSE_FAILED + 1] = {0};
+	int terminal;
 
 	for (int i = 0; i < graph->n_nodes; i++)
 		counts[status[i]]++;

@@ -29,19 +29,19 @@ typedef enum PulseStatus
 typedef enum PulseReason
 {
 	PULSE_REASON_NONE,
-	PULSE_REASON_WHEN,			/* skipped */
+	PULSE_REASON_WHEN, /* skipped */
 	PULSE_REASON_UPSTREAM,
 	PULSE_REASON_ERROR,
-	PULSE_REASON_OPERATOR,		/* skipped by, or waiting for, an operator */
+	PULSE_REASON_OPERATOR, /* skipped by, or waiting for, an operator */
 	PULSE_REASON_REPLAY,
-	PULSE_REASON_SIBLING,		/* interrupted */
+	PULSE_REASON_SIBLING, /* interrupted */
 	PULSE_REASON_SHUTDOWN,
 	PULSE_REASON_CANCELLED,
-	PULSE_REASON_SIGNAL,		/* waiting */
+	PULSE_REASON_SIGNAL, /* waiting */
 	PULSE_REASON_TIMER,
 	PULSE_REASON_RETRY,
 	PULSE_REASON_HOST,
-	PULSE_REASON_CLOSURE		/* failed by closure (derived, never stored) */
+	PULSE_REASON_CLOSURE /* failed by closure (derived, never stored) */
 } PulseReason;
 
 typedef enum PulseClass
@@ -56,7 +56,7 @@ typedef enum PulseClass
 
 extern const char *pulse_status_name(PulseStatus status);
 extern bool pulse_status_parse(const char *s, PulseStatus *status);
-extern const char *pulse_reason_name(PulseReason reason);	/* NULL for NONE */
+extern const char *pulse_reason_name(PulseReason reason); /* NULL for NONE */
 extern bool pulse_reason_parse(const char *s, PulseReason *reason);
 extern const char *pulse_class_name(PulseClass class);
 
@@ -81,7 +81,7 @@ pulse_status_has_output(PulseStatus s)
 /* All below: status[i] belongs to graph->nodes[i]; results are in id order. */
 
 /* Ready nodes; returns the count, fills out (room for n_nodes). */
-extern int	pulse_frontier(const PulseGraph *graph, const PulseStatus *status, int *out);
+extern int pulse_frontier(const PulseGraph *graph, const PulseStatus *status, int *out);
 
 /*
  * For every node its strict ancestor with the lowest id among the marked
@@ -93,7 +93,7 @@ extern void pulse_lowest_ancestors(const PulseGraph *graph, const bool *marked, 
  * Closure in place. cause[i] (may be NULL) gets, for each node changed, the
  * lowest-id ancestor that failed by itself, else -1. Returns how many changed.
  */
-extern int	pulse_closure(const PulseGraph *graph, PulseStatus *status, int *cause);
+extern int pulse_closure(const PulseGraph *graph, PulseStatus *status, int *cause);
 
 /* Reset (running, interrupted become pending) and closure, in place. */
 extern void pulse_recover(const PulseGraph *graph, PulseStatus *status);

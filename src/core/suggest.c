@@ -17,12 +17,12 @@
 int
 pulse_edit_distance(const char *a, size_t a_len, const char *b, size_t b_len, int limit)
 {
-	int			rows[3][PULSE_SUGGEST_MAX + 1];
-	int		   *before = rows[0];	/* of i - 2 */
-	int		   *last = rows[1]; /* of i - 1 */
-	int		   *cur = rows[2];
-	int			na = (int) a_len;
-	int			nb = (int) b_len;
+	int rows[3][PULSE_SUGGEST_MAX + 1];
+	int *before = rows[0]; /* of i - 2 */
+	int *last = rows[1];   /* of i - 1 */
+	int *cur = rows[2];
+	int na = (int) a_len;
+	int nb = (int) b_len;
 
 	if (a_len > PULSE_SUGGEST_MAX || b_len > PULSE_SUGGEST_MAX ||
 		abs(na - nb) > limit)
@@ -33,17 +33,17 @@ pulse_edit_distance(const char *a, size_t a_len, const char *b, size_t b_len, in
 	for (int i = 1; i <= na; i++)
 	{
 		/* cells further than limit from the diagonal cannot matter */
-		int			from = Max(1, i - limit);
-		int			to = Min(nb, i + limit);
-		int			least = i;
-		int		   *spare;
+		int from = Max(1, i - limit);
+		int to = Min(nb, i + limit);
+		int least = i;
+		int *spare;
 
 		cur[0] = i;
 		if (from > 1)
 			cur[from - 1] = limit + 1;
 		for (int j = from; j <= to; j++)
 		{
-			int			d = last[j - 1] + (a[i - 1] != b[j - 1]);
+			int d = last[j - 1] + (a[i - 1] != b[j - 1]);
 
 			/* the cell above the band's right end was not computed */
 			if (j < i + limit || i == 1)
@@ -78,7 +78,7 @@ pulse_suggest_begin(PulseSuggest *search, const char *word, size_t len)
 void
 pulse_suggest_offer(PulseSuggest *search, const char *candidate, size_t len)
 {
-	int			d;
+	int d;
 
 	if (search->best == 0)
 		return;

@@ -15,8 +15,8 @@
  * into b, or limit + 1 if it takes more than limit. Costs about
  * len x limit; no memory but the stack.
  */
-extern int	pulse_edit_distance(const char *a, size_t a_len,
-								const char *b, size_t b_len, int limit);
+extern int pulse_edit_distance(const char *a, size_t a_len,
+							   const char *b, size_t b_len, int limit);
 
 /*
  * A search is begun, fed with candidates, and asked for the best: the nearest,
@@ -26,9 +26,9 @@ extern int	pulse_edit_distance(const char *a, size_t a_len,
 typedef struct PulseSuggest
 {
 	const char *word;
-	size_t		word_len;
-	int			best;			/* distance of the best so far */
-	const char *match;			/* NULL: none is near */
+	size_t word_len;
+	int best;		   /* distance of the best so far */
+	const char *match; /* NULL: none is near */
 } PulseSuggest;
 
 extern void pulse_suggest_begin(PulseSuggest *search, const char *word, size_t len);

@@ -15,10 +15,10 @@ static PulseArena *arena;
 static PulseGraph *
 graph_of(const char *text)
 {
-	char	   *copy = pulse_arena_strdup(arena, text);
+	char *copy = pulse_arena_strdup(arena, text);
 	const PulseJson *doc;
 	PulseGraph *graph;
-	PulseDiag	d;
+	PulseDiag d;
 
 	for (char *p = copy; *p != '\0'; p++)
 	{
@@ -68,21 +68,24 @@ test_text(void)
 	draws("{'edges':[['a','b'],['b','c']]}", NULL, PULSE_DRAW_TEXT,
 		  "○ a  noop\n"
 		  "○ b  noop\n"
-		  "○ c  noop\n", "a path");
+		  "○ c  noop\n",
+		  "a path");
 	draws("{'edges':[['a','b'],['a','c'],['b','d'],['c','d']]}", NULL, PULSE_DRAW_TEXT,
 		  "○   a  noop\n"
 		  "├─╮\n"
 		  "○ │ b  noop\n"
 		  "│ ○ c  noop\n"
 		  "├─╯\n"
-		  "○   d  noop\n", "a diamond");
+		  "○   d  noop\n",
+		  "a diamond");
 	draws("{'edges':[['a','b'],['a','c'],['b','d'],['c','d']]}", some, PULSE_DRAW_TEXT,
 		  "●   a  completed    noop\n"
 		  "├─╮\n"
 		  "◐ │ b  running      noop\n"
 		  "│ ◷ c  waiting      noop\n"
 		  "├─╯\n"
-		  "○   d  pending      noop\n", "a diamond with statuses");
+		  "○   d  pending      noop\n",
+		  "a diamond with statuses");
 	draws("{'edges':[['a','b'],['a','c'],['a','d'],['b','z'],['d','z'],['c','y']]}", NULL, PULSE_DRAW_TEXT,
 		  "○     a  noop\n"
 		  "├─┬─╮\n"
@@ -91,18 +94,21 @@ test_text(void)
 		  "│ │ ○ d  noop\n"
 		  "├─│─╯\n"
 		  "│ ○   y  noop\n"
-		  "○     z  noop\n", "a lane that is crossed");
+		  "○     z  noop\n",
+		  "a lane that is crossed");
 	draws("{'nodes': {'load': {'action': 'orders.load', 'timeout': '90 s', 'on_error': {'goto': 'sorry'}},"
 		  "'wait': {'signal': 'go', 'after': ['load'], 'when': '$.nodes.load.n > 1'},"
 		  "'nap': {'delay': '5 min', 'after': ['load'], 'on_error': 'skip'},"
 		  "'late': {'until': '2026-11-21T10:00:00Z', 'after': ['nap']},"
-		  "'sorry': {'pure': 1}}}", NULL, PULSE_DRAW_TEXT,
+		  "'sorry': {'pure': 1}}}",
+		  NULL, PULSE_DRAW_TEXT,
 		  "○     load   action orders.load, timeout 1m30s\n"
 		  "├─┬─╮\n"
 		  "○ │ │ nap    delay 5m, on error skip\n"
 		  "│ ○ │ sorry  pure, on error of load\n"
 		  "│   ○ wait   signal go, when $.nodes.load.n > 1\n"
-		  "○     late   until 2026-11-21T10:00:00Z\n", "all kinds");
+		  "○     late   until 2026-11-21T10:00:00Z\n",
+		  "all kinds");
 }
 
 static void
@@ -111,7 +117,8 @@ test_mermaid(void)
 	static const PulseStatus some[] = {PULSE_COMPLETED, PULSE_PENDING, PULSE_PENDING};
 
 	draws("{'nodes': {'a': {'action': 'x', 'on_error': {'goto': 'h'}}, 'h': {'noop': true},"
-		  "'b': {'signal': 's<\\\"&#%`>\\\\', 'after': ['a']}}}", some, PULSE_DRAW_MERMAID,
+		  "'b': {'signal': 's<\\\"&#%`>\\\\', 'after': ['a']}}}",
+		  some, PULSE_DRAW_MERMAID,
 		  "flowchart TD\n"
 		  "    n0[\"a<br/>action x\"]\n"
 		  "    n1{{\"b<br/>signal s#lt;#quot;#amp;#35;#37;#96;#gt;#92;\"}}\n"
@@ -121,18 +128,20 @@ test_mermaid(void)
 		  "    classDef pending fill:#f4f4f5,stroke:#a1a1aa,color:#3f3f46\n"
 		  "    class n1,n2 pending\n"
 		  "    classDef completed fill:#dcfce7,stroke:#16a34a,color:#14532d\n"
-		  "    class n0 completed\n", "statuses, a handler, escapes");
+		  "    class n0 completed\n",
+		  "statuses, a handler, escapes");
 	draws("{}", NULL, PULSE_DRAW_MERMAID, "flowchart TD\n", "nothing");
 	draws("{'nodes': {'a': {'pure': 1}, 'b': {'delay': '1 s'}}}", NULL, PULSE_DRAW_MERMAID,
 		  "flowchart TD\n"
 		  "    n0(\"a<br/>pure\")\n"
-		  "    n1([\"b<br/>delay 1s\"])\n", "shapes");
+		  "    n1([\"b<br/>delay 1s\"])\n",
+		  "shapes");
 }
 
 static int
 count_lines(const char *text, const char *with)
 {
-	int			n = 0;
+	int n = 0;
 
 	for (const char *p = text; *p != '\0';)
 	{
@@ -150,7 +159,7 @@ static void
 test_large(uint64 seed)
 {
 	pg_prng_state prng;
-	int			bad = 0;
+	int bad = 0;
 	StringInfoData text;
 	PulseGraph *g;
 	const char *out;
@@ -158,9 +167,9 @@ test_large(uint64 seed)
 	pg_prng_seed(&prng, seed);
 	for (int round = 0; round < 300; round++)
 	{
-		int			n = 1 + (int) (pg_prng_uint64(&prng) % 60);
-		int			density = 1 + (int) (pg_prng_uint64(&prng) % 30);
-		bool		first = true;
+		int n = 1 + (int) (pg_prng_uint64(&prng) % 60);
+		int density = 1 + (int) (pg_prng_uint64(&prng) % 30);
+		bool first = true;
 
 		initStringInfo(&text);
 		appendStringInfoString(&text, "{'edges':[");
@@ -207,7 +216,7 @@ test_large(uint64 seed)
 int
 main(int argc, char **argv)
 {
-	uint64		seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 20261121;
+	uint64 seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 20261121;
 	PulseDrawFormat format;
 
 	diag("seed %llu", (unsigned long long) seed);

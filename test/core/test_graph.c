@@ -23,7 +23,7 @@ static PulseDiag findings;
 static const PulseJson *
 document(const char *text)
 {
-	char	   *copy = pulse_arena_strdup(arena, text);
+	char *copy = pulse_arena_strdup(arena, text);
 
 	for (char *p = copy; *p != '\0'; p++)
 	{
@@ -122,7 +122,7 @@ accepted_only(const char *text)
 static const PulseNode *
 node(const PulseGraph *graph, const char *id)
 {
-	int			n = pulse_graph_find(graph, id, strlen(id));
+	int n = pulse_graph_find(graph, id, strlen(id));
 
 	return n < 0 ? NULL : graph->nodes[n];
 }
@@ -131,7 +131,7 @@ node(const PulseGraph *graph, const char *id)
 static const char *
 names(const PulseGraph *graph, const int *list, int n)
 {
-	char	   *s = pulse_arena_strdup(arena, "");
+	char *s = pulse_arena_strdup(arena, "");
 
 	for (int i = 0; i < n; i++)
 		s = pulse_arena_printf(arena, "%s%s%s", s, i > 0 ? "," : "",
@@ -153,8 +153,8 @@ test_example(void)
 		"'output': {'$': '$.nodes.sum'}, 'deadline': '10 days', 'config': {'a': 1}, 'description': 'an order',"
 		"'budget': {'nodes': 5, 'depth': 0}}");
 	const PulseNode *n;
-	int		   *anc;
-	int			n_anc;
+	int *anc;
+	int n_anc;
 
 	if (g == NULL)
 		return;
@@ -362,7 +362,8 @@ test_structure(void)
 				"cycle", "$.nodes.a.after[0]");
 	is(f ? f->message : NULL, "nodes wait for each other in a cycle: a > b > c > a", "the cycle is spelt out");
 	read_form("{'nodes': {'a': {'noop': true, 'after': ['b']}, 'b': {'noop': true, 'after': ['a']},"
-			  "'c': {'noop': true, 'after': ['d']}, 'd': {'noop': true, 'after': ['c']}}}", PULSE_GRAPH_DEFINE);
+			  "'c': {'noop': true, 'after': ['d']}, 'd': {'noop': true, 'after': ['c']}}}",
+			  PULSE_GRAPH_DEFINE);
 	ok(findings.n_errors == 2 && finding("cycle", "$.nodes.a.after[0]") && finding("cycle", "$.nodes.c.after[0]"),
 	   "two cycles are two findings");
 
@@ -386,9 +387,11 @@ test_structure(void)
 	is_int(g ? (int) g->nodes[0]->on_error : -1, PULSE_ON_ERROR_SKIP, "on_error skip");
 	pulse_graph_free(g);
 	refused("{'nodes': {'a': {'action': 'x', 'on_error': {'goto': 'h'}}, 'b': {'noop': true},"
-			"'h': {'noop': true, 'after': ['b']}}}", "handler_has_after", "$.nodes.h.after");
+			"'h': {'noop': true, 'after': ['b']}}}",
+			"handler_has_after", "$.nodes.h.after");
 	refused("{'nodes': {'a': {'action': 'x', 'on_error': {'goto': 'h'}}, 'b': {'action': 'x', 'on_error': {'goto': 'h'}},"
-			"'h': {'noop': true}}}", "handler_shared", "$.nodes.b.on_error.goto");
+			"'h': {'noop': true}}}",
+			"handler_shared", "$.nodes.b.on_error.goto");
 	refused("{'nodes': {'a': {'action': 'x', 'on_error': {'goto': 'a'}}}}", "self_edge", "$.nodes.a.on_error.goto");
 	refused("{'nodes': {'a': {'action': 'x', 'on_error': {'goto': 'z'}}}}", "unknown_node", "$.nodes.a.on_error.goto");
 	refused("{'nodes': {'a': {'action': 'x', 'on_error': {'goto': 1}}}}", "wrong_type", "$.nodes.a.on_error.goto");
@@ -470,8 +473,8 @@ test_hash(void)
 	PulseGraph *g = accepted_form("{'edges': [['a', 'c'], ['a', 'b'], ['b', 'd'], ['c', 'd']]}", PULSE_GRAPH_LIVE);
 	PulseGraph *empty = accepted_form("{}", PULSE_GRAPH_LIVE);
 	const char *text = "[[\"a\",\"b\",\"c\",\"d\"],[[\"a\",\"b\"],[\"a\",\"c\"],[\"b\",\"d\"],[\"c\",\"d\"]]]";
-	char		hex[PULSE_SHA256_HEX + 1];
-	char		hex_empty[PULSE_SHA256_HEX + 1];
+	char hex[PULSE_SHA256_HEX + 1];
+	char hex_empty[PULSE_SHA256_HEX + 1];
 
 	pulse_sha256_hex(text, strlen(text), hex);
 	pulse_sha256_hex("[[],[]]", 7, hex_empty);
@@ -532,7 +535,7 @@ timed(const char *text, const char *what)
 {
 	const PulseJson *doc;
 	PulseGraph *g;
-	clock_t		start;
+	clock_t start;
 
 	pulse_diag_init(&findings, arena);
 	doc = document(text);
@@ -550,9 +553,9 @@ timed(const char *text, const char *what)
 static void
 test_limits(void)
 {
-	char	   *deep = pulse_arena_alloc(arena, 1000);
-	char	   *p = deep;
-	char	   *big;
+	char *deep = pulse_arena_alloc(arena, 1000);
+	char *p = deep;
+	char *big;
 
 	timed(large(10000, 5, false), "10,000 nodes and almost 50,000 edges");
 	timed(large(10000, 1, true), "10,000 references far back");
@@ -620,7 +623,7 @@ test_suggest(void)
 static int
 full_distance(const char *a, int na, const char *b, int nb)
 {
-	int			d[16][16];
+	int d[16][16];
 
 	for (int i = 0; i <= na; i++)
 		d[i][0] = i;
@@ -643,23 +646,23 @@ static void
 test_suggest_random(uint64 seed)
 {
 	pg_prng_state prng;
-	int			bad = 0;
+	int bad = 0;
 
 	pg_prng_seed(&prng, seed);
 	for (int round = 0; round < 20000; round++)
 	{
-		char		a[16];
-		char		b[16];
-		int			na = (int) (pg_prng_uint64(&prng) % 13);
-		int			nb = (int) (pg_prng_uint64(&prng) % 13);
-		int			limit = (int) (pg_prng_uint64(&prng) % 5);
+		char a[16];
+		char b[16];
+		int na = (int) (pg_prng_uint64(&prng) % 13);
+		int nb = (int) (pg_prng_uint64(&prng) % 13);
+		int limit = (int) (pg_prng_uint64(&prng) % 5);
 
 		for (int i = 0; i < na; i++)
 			a[i] = (char) ('a' + pg_prng_uint64(&prng) % 3);
 		for (int i = 0; i < nb; i++)
 			b[i] = (char) ('a' + pg_prng_uint64(&prng) % 3);
 		bad += pulse_edit_distance(a, (size_t) na, b, (size_t) nb, limit) !=
-			Min(full_distance(a, na, b, nb), limit + 1);
+			   Min(full_distance(a, na, b, nb), limit + 1);
 	}
 	is_int(bad, 0, "edit distance agrees with the full table");
 }
@@ -672,14 +675,14 @@ static void
 test_references_random(uint64 seed)
 {
 	pg_prng_state prng;
-	int			bad = 0;
+	int bad = 0;
 
 	pg_prng_seed(&prng, seed);
 	for (int round = 0; round < 60; round++)
 	{
-		int			n = 2 + (int) (pg_prng_uint64(&prng) % 150);
-		bool	   *reach = pulse_arena_zalloc(arena, (size_t) (n * n));	/* [a][b]: a before b */
-		int			expected = 0;
+		int n = 2 + (int) (pg_prng_uint64(&prng) % 150);
+		bool *reach = pulse_arena_zalloc(arena, (size_t) (n * n)); /* [a][b]: a before b */
+		int expected = 0;
 		StringInfoData buf;
 		PulseGraph *g;
 
@@ -687,9 +690,9 @@ test_references_random(uint64 seed)
 		appendStringInfoString(&buf, "{'nodes': {");
 		for (int i = 0; i < n; i++)
 		{
-			int			first = 0;
-			int			n_refs = round % 2 == 0 ? 1 : 3;
-			int			used[3] = {-1, -1, -1};
+			int first = 0;
+			int n_refs = round % 2 == 0 ? 1 : 3;
+			int used[3] = {-1, -1, -1};
 
 			appendStringInfo(&buf, "%s'n%d':{'after':[", i > 0 ? "," : "", i);
 			for (int k = 0; k < i; k++)
@@ -704,9 +707,9 @@ test_references_random(uint64 seed)
 			appendStringInfoString(&buf, "],'pure':[");
 			for (int k = 0; k < n_refs; k++)
 			{
-				int			ref = (int) (pg_prng_uint64(&prng) % (uint64) n);
-				int			tries = 0;
-				bool		again = false;
+				int ref = (int) (pg_prng_uint64(&prng) % (uint64) n);
+				int tries = 0;
+				bool again = false;
 
 				/* every second round mostly ancestors, so that few are refused */
 				while (round % 4 > 1 && !reach[ref * n + i] && tries++ < 50)
@@ -733,14 +736,14 @@ test_references_random(uint64 seed)
 		{
 			for (int i = 0; i < n; i++)
 			{
-				int		   *anc;
-				int			n_anc;
-				int			count = 0;
+				int *anc;
+				int n_anc;
+				int count = 0;
 
 				pulse_graph_ancestors(g, i, arena, &anc, &n_anc);
 				for (int a = 0; a < n; a++)
 				{
-					int			x = atoi(g->nodes[a]->id + 1);
+					int x = atoi(g->nodes[a]->id + 1);
 
 					if (reach[x * n + atoi(g->nodes[i]->id + 1)])
 						bad += count >= n_anc || anc[count++] != a;
@@ -757,7 +760,7 @@ test_references_random(uint64 seed)
 int
 main(int argc, char **argv)
 {
-	uint64		seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 20261121;
+	uint64 seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 20261121;
 
 	diag("seed %llu", (unsigned long long) seed);
 	arena = pulse_arena_create(0);

@@ -15,7 +15,7 @@ static PulseDiag findings;
 static const PulseJson *
 document(const char *text)
 {
-	char	   *copy = pulse_arena_strdup(arena, text);
+	char *copy = pulse_arena_strdup(arena, text);
 
 	for (char *p = copy; *p != '\0'; p++)
 	{
@@ -38,8 +38,8 @@ static void
 answers(const char *graph, const char *state, const char *member, const char *expected)
 {
 	const PulseJson *answer = inspect(graph, state);
-	const PulseJson *got = answer == NULL ? NULL :
-		member == NULL ? answer : pulse_json_get(answer, member);
+	const PulseJson *got = answer == NULL ? NULL : member == NULL ? answer
+																  : pulse_json_get(answer, member);
 
 	if (!ok(got != NULL && pulse_json_equal(got, document(expected)), "%s of %s in %s",
 			member != NULL ? member : "answer", state != NULL ? state : "nothing", graph))
@@ -55,12 +55,12 @@ static void
 refuses(const char *graph, const char *state, const char *code, const char *path)
 {
 	const PulseJson *answer = inspect(graph, state);
-	bool		found = false;
+	bool found = false;
 
 	for (int i = 0; i < findings.n; i++)
 	{
 		found |= strcmp(findings.items[i].code, code) == 0 &&
-			strcmp(findings.items[i].path, path) == 0;
+				 strcmp(findings.items[i].path, path) == 0;
 		if (!pulse_graph_code_known(findings.items[i].code))
 			ok(false, "code %s is in the list", findings.items[i].code);
 	}
@@ -155,7 +155,7 @@ test_violations(void)
 	/* once a node, with the lowest ancestor, whatever the distance */
 	answers("{'edges':[['c','b'],['b','a'],['a','d']]}", "{'c':'running','b':'skipped','a':'waiting','d':'rewritten'}",
 			"violations", "[{'code':'ancestor_unfinished','node':'b','ancestor':'c'},"
-			"{'code':'ancestor_unfinished','node':'d','ancestor':'a'}]");
+						  "{'code':'ancestor_unfinished','node':'d','ancestor':'a'}]");
 	answers(DIAMOND, "{'a':'failed','b':'completed'}", "violations", "[]");
 	answers(DIAMOND, "{'a':{'status':'failed','output':1}}", "violations", "[{'code':'output_not_allowed','node':'a'}]");
 	answers(DIAMOND, "{'a':'completed'}", "violations", "[]");

@@ -41,17 +41,20 @@ static const char *const states[] = {
 };
 
 static const char *const words[] = {
-	"\"a\"", "\"b\"", "\"c\"", "\"load\"", "\"ship\"", "\"sorry\"", "\"\"", "\"$\"", "\"$.nodes.a\"", "\"$.nodes\"",
-	"\"$literal\"", "\"after\"", "\"action\"", "\"noop\"", "\"pure\"", "\"map\"", "\"until\"", "\"delay\"", "\"goto\"",
-	"\"on_error\"", "\"nodes\"", "\"edges\"", "\"status\"", "\"completed\"", "\"pending\"", "\"failed\"", "\"output\"",
-	"\"1 s\"", "\"400 days\"", "\"$.item\"", "\"$.error\"", "\"x\\u0001y\"", "\"\\u00e9\"", "\"\xf0\x9f\x98\x80\"", "null", "true",
-	"false", "0", "-1", "1e400", "1.50", "[]", "{}", "[\"a\"]", "{\"$\":\"$.nodes.b\"}", "{\"goto\":\"b\"}",
-};
+	"\"a\"", "\"b\"", "\"c\"", "\"load\"", "\"ship\"", "\"sorry\"", "\"\"",
+	"\"$\"", "\"$.nodes.a\"", "\"$.nodes\"", "\"$literal\"", "\"after\"",
+	"\"action\"", "\"noop\"", "\"pure\"", "\"map\"", "\"until\"", "\"delay\"",
+	"\"goto\"", "\"on_error\"", "\"nodes\"", "\"edges\"", "\"status\"",
+	"\"completed\"", "\"pending\"", "\"failed\"", "\"output\"", "\"1 s\"",
+	"\"400 days\"", "\"$.item\"", "\"$.error\"", "\"x\\u0001y\"",
+	"\"\\u00e9\"", "\"\xf0\x9f\x98\x80\"", "null", "true", "false", "0", "-1",
+	"1e400", "1.50", "[]", "{}", "[\"a\"]", "{\"$\":\"$.nodes.b\"}",
+	"{\"goto\":\"b\"}"};
 
 typedef struct Text
 {
-	char		s[MAX_TEXT + 1];
-	int			len;
+	char s[MAX_TEXT + 1];
+	int len;
 } Text;
 
 /* Replaces [from, to) by something else. */
@@ -70,7 +73,7 @@ splice(Text *t, int from, int to, const char *with, int len)
 static int
 token_end(const Text *t, int i)
 {
-	int			start = i;
+	int start = i;
 
 	if (t->s[i] == '"')
 	{
@@ -87,7 +90,7 @@ token_end(const Text *t, int i)
 static int
 value_end(const Text *t, int i)
 {
-	int			depth = 0;
+	int depth = 0;
 
 	do
 	{
@@ -102,12 +105,12 @@ value_end(const Text *t, int i)
 static int
 random_token(pg_prng_state *prng, const Text *t)
 {
-	int			goal = (int) (pg_prng_uint64(prng) % (uint64) Max(t->len, 1));
-	int			i = 0;
+	int goal = (int) (pg_prng_uint64(prng) % (uint64) Max(t->len, 1));
+	int i = 0;
 
 	for (;;)
 	{
-		int			end = token_end(t, i);
+		int end = token_end(t, i);
 
 		if (end > goal || end >= t->len)
 			return i;
@@ -118,11 +121,11 @@ random_token(pg_prng_state *prng, const Text *t)
 static void
 mutate(pg_prng_state *prng, Text *t)
 {
-	int			from;
-	int			other;
-	int			end;
+	int from;
+	int other;
+	int end;
 	const char *word = words[pg_prng_uint64(prng) % lengthof(words)];
-	char		copy[256];
+	char copy[256];
 
 	if (t->len == 0)
 		return;
@@ -130,12 +133,12 @@ mutate(pg_prng_state *prng, Text *t)
 	other = random_token(prng, t);
 	switch (pg_prng_uint64(prng) % 8)
 	{
-		case 0:					/* a word for a string or scalar */
+		case 0: /* a word for a string or scalar */
 		case 1:
 			if (strchr("{}[]:,", t->s[from]) == NULL)
 				splice(t, from, token_end(t, from), word, (int) strlen(word));
 			break;
-		case 2:					/* one token for another */
+		case 2: /* one token for another */
 		case 3:
 			end = token_end(t, other);
 			if (strchr("{}[]:,", t->s[from]) != NULL || end - other > (int) sizeof(copy))
@@ -143,22 +146,22 @@ mutate(pg_prng_state *prng, Text *t)
 			memcpy(copy, t->s + other, (size_t) (end - other));
 			splice(t, from, token_end(t, from), copy, end - other);
 			break;
-		case 4:					/* a word for a whole value */
+		case 4: /* a word for a whole value */
 			splice(t, from, value_end(t, from), word, (int) strlen(word));
 			break;
-		case 5:					/* one value for another */
+		case 5: /* one value for another */
 			end = value_end(t, other);
 			if (end - other > (int) sizeof(copy))
 				break;
 			memcpy(copy, t->s + other, (size_t) (end - other));
 			splice(t, from, value_end(t, from), copy, end - other);
 			break;
-		case 6:					/* a byte inside of a token */
+		case 6: /* a byte inside of a token */
 			from = (int) (pg_prng_uint64(prng) % (uint64) t->len);
 			t->s[from] = (char) (pg_prng_uint64(prng) % 3 == 0 ? pg_prng_uint64(prng) % 256
-								 : (uint64) "abz.$:-_ 019"[pg_prng_uint64(prng) % 12]);
+															   : (uint64) "abz.$:-_ 019"[pg_prng_uint64(prng) % 12]);
 			break;
-		default:				/* a token less */
+		default: /* a token less */
 			splice(t, from, token_end(t, from), "", 0);
 			break;
 	}
@@ -167,14 +170,14 @@ mutate(pg_prng_state *prng, Text *t)
 static int
 bad_findings(const PulseDiag *d, char root)
 {
-	int			bad = d->n_errors < 0;
+	int bad = d->n_errors < 0;
 
 	for (int i = 0; i < d->n; i++)
 	{
 		const PulseFinding *f = &d->items[i];
 
 		bad += !pulse_graph_code_known(f->code) || f->path[0] != root ||
-			f->message == NULL || f->column < 0;
+			   f->message == NULL || f->column < 0;
 		if (!pulse_graph_code_known(f->code))
 			diag("unknown code %s: %s", f->code, f->message);
 	}
@@ -184,8 +187,8 @@ bad_findings(const PulseDiag *d, char root)
 static const PulseJson *
 parsed(PulseArena *arena, pg_prng_state *prng, const char *seed_text, Text *t, bool strict)
 {
-	PulseDiag	d;
-	int			n = (int) (pg_prng_uint64(prng) % 5);
+	PulseDiag d;
+	int n = (int) (pg_prng_uint64(prng) % 5);
 
 	t->len = (int) strlen(seed_text);
 	memcpy(t->s, seed_text, (size_t) t->len + 1);
@@ -193,18 +196,18 @@ parsed(PulseArena *arena, pg_prng_state *prng, const char *seed_text, Text *t, b
 		mutate(prng, t);
 	pulse_diag_init(&d, arena);
 	return strict ? pulse_json_parse_strict(arena, t->s, (size_t) t->len, &d)
-		: pulse_json_parse(arena, t->s, (size_t) t->len, &d);
+				  : pulse_json_parse(arena, t->s, (size_t) t->len, &d);
 }
 
 int
 main(int argc, char **argv)
 {
-	uint64		seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 20261121;
-	long		rounds = argc > 2 ? atol(argv[2]) : 20000;
-	long		n_json = 0;
-	long		n_graphs = 0;
-	long		n_answers = 0;
-	long		bad = 0;
+	uint64 seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 20261121;
+	long rounds = argc > 2 ? atol(argv[2]) : 20000;
+	long n_json = 0;
+	long n_graphs = 0;
+	long n_answers = 0;
+	long bad = 0;
 	PulseArena *arena = pulse_arena_create(0);
 	static Text text;
 	static Text state_text;
@@ -218,7 +221,7 @@ main(int argc, char **argv)
 		const PulseJson *state;
 		const PulseJson *answer;
 		PulseGraph *g;
-		PulseDiag	d;
+		PulseDiag d;
 		StringInfoData out;
 
 		/* each round from a seed of its own, so that one can be repeated */

@@ -21,10 +21,10 @@ static PulseArena *arena;
 static PulseGraph *
 graph_of(const char *text)
 {
-	char	   *copy = pulse_arena_strdup(arena, text);
+	char *copy = pulse_arena_strdup(arena, text);
 	const PulseJson *doc;
 	PulseGraph *graph;
-	PulseDiag	d;
+	PulseDiag d;
 
 	for (char *p = copy; *p != '\0'; p++)
 	{
@@ -55,7 +55,7 @@ statuses_of(const char *letters, PulseStatus *status)
 static const char *
 letters_of(const PulseStatus *status, int n)
 {
-	char	   *s = pulse_arena_alloc(arena, (size_t) n + 1);
+	char *s = pulse_arena_alloc(arena, (size_t) n + 1);
 
 	for (int i = 0; i < n; i++)
 		s[i] = "prwicRsf"[status[i]];
@@ -66,7 +66,7 @@ letters_of(const PulseStatus *status, int n)
 static const char *
 ids_of(const PulseGraph *graph, const int *list, int n)
 {
-	char	   *s = pulse_arena_strdup(arena, "");
+	char *s = pulse_arena_strdup(arena, "");
 
 	for (int i = 0; i < n; i++)
 		s = pulse_arena_printf(arena, "%s%s", s, list[i] < 0 ? "-" : graph->nodes[list[i]]->id);
@@ -80,8 +80,8 @@ case_of(const char *edges, const char *given, const char *frontier, const char *
 	PulseGraph *g = graph_of(edges);
 	PulseStatus status[MAX_N];
 	PulseStatus work[MAX_N];
-	int			list[MAX_N];
-	int			n;
+	int list[MAX_N];
+	int n;
 	const char *name = pulse_arena_printf(arena, "%s %s", edges, given);
 
 	statuses_of(given, status);
@@ -143,7 +143,7 @@ test_cases(void)
 static void
 test_names(void)
 {
-	bool		good = true;
+	bool good = true;
 
 	for (int i = 0; i <= PULSE_FAILED; i++)
 	{
@@ -169,16 +169,16 @@ test_names(void)
 
 typedef struct Reference
 {
-	int			n;
-	bool		edge[MAX_N][MAX_N];
-	bool		before[MAX_N][MAX_N];
+	int n;
+	bool edge[MAX_N][MAX_N];
+	bool before[MAX_N][MAX_N];
 } Reference;
 
 static void
 random_graph(pg_prng_state *prng, Reference *ref, StringInfo text)
 {
-	int			density = (int) (pg_prng_uint64(prng) % 100);
-	bool		first = true;
+	int density = (int) (pg_prng_uint64(prng) % 100);
+	bool first = true;
 
 	memset(ref, 0, sizeof(*ref));
 	ref->n = (int) (pg_prng_uint64(prng) % (MAX_N + 1));
@@ -218,7 +218,7 @@ unblocks(PulseStatus s)
 static bool
 ref_ready(const Reference *ref, const PulseStatus *s, int x)
 {
-	bool		ready = s[x] == PULSE_PENDING;
+	bool ready = s[x] == PULSE_PENDING;
 
 	for (int a = 0; a < ref->n; a++)
 		ready &= !ref->edge[a][x] || unblocks(s[a]);
@@ -247,10 +247,10 @@ ref_closure(const Reference *ref, const PulseStatus *in, PulseStatus *out, int *
 static PulseClass
 ref_classify(const Reference *ref, const PulseStatus *s)
 {
-	bool		ready = false,
-				running = false,
-				waiting = false,
-				all = true;
+	bool ready = false,
+		 running = false,
+		 waiting = false,
+		 all = true;
 
 	for (int x = 0; x < ref->n; x++)
 	{
@@ -261,20 +261,22 @@ ref_classify(const Reference *ref, const PulseStatus *s)
 		waiting |= s[x] == PULSE_WAITING;
 		all &= unblocks(s[x]);
 	}
-	return ready ? PULSE_CLASS_PROGRESSING : running ? PULSE_CLASS_IN_FLIGHT :
-		all ? PULSE_CLASS_COMPLETED : waiting ? PULSE_CLASS_SUSPENDED : PULSE_CLASS_STUCK;
+	return ready ? PULSE_CLASS_PROGRESSING : running ? PULSE_CLASS_IN_FLIGHT
+										 : all		 ? PULSE_CLASS_COMPLETED
+										 : waiting	 ? PULSE_CLASS_SUSPENDED
+													 : PULSE_CLASS_STUCK;
 }
 
 typedef struct Tally
 {
-	int			closure;
-	int			cause;
-	int			idempotent;
-	int			frontier;
-	int			classify;
-	int			recover;
-	int			progress;
-	int			classes[PULSE_CLASS_STUCK + 1];
+	int closure;
+	int cause;
+	int idempotent;
+	int frontier;
+	int classify;
+	int recover;
+	int progress;
+	int classes[PULSE_CLASS_STUCK + 1];
 } Tally;
 
 static void
@@ -284,14 +286,14 @@ check_random(pg_prng_state *prng, const Reference *ref, const PulseGraph *g, Tal
 	PulseStatus mine[MAX_N + 1];
 	PulseStatus theirs[MAX_N + 1];
 	PulseStatus again[MAX_N + 1];
-	int			cause[MAX_N + 1];
-	int			their_cause[MAX_N + 1];
-	int			list[MAX_N + 1];
-	int			n = ref->n;
-	int			mode = (int) (pg_prng_uint64(prng) % 4);
-	int			k;
-	int			at = 0;
-	size_t		bytes = sizeof(PulseStatus) * (size_t) n;
+	int cause[MAX_N + 1];
+	int their_cause[MAX_N + 1];
+	int list[MAX_N + 1];
+	int n = ref->n;
+	int mode = (int) (pg_prng_uint64(prng) % 4);
+	int k;
+	int at = 0;
+	size_t bytes = sizeof(PulseStatus) * (size_t) n;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -345,12 +347,12 @@ static void
 check_progress(pg_prng_state *prng, const Reference *ref, const PulseGraph *g, Tally *bad)
 {
 	PulseStatus s[MAX_N + 1] = {PULSE_PENDING};
-	int			list[MAX_N + 1];
-	int			steps = 0;
+	int list[MAX_N + 1];
+	int steps = 0;
 
 	while (pulse_classify(g, s) == PULSE_CLASS_PROGRESSING && steps <= ref->n)
 	{
-		int			k = pulse_frontier(g, s, list);
+		int k = pulse_frontier(g, s, list);
 
 		s[list[pg_prng_uint64(prng) % (uint64) k]] =
 			pg_prng_uint64(prng) % 3 == 0 ? PULSE_SKIPPED : PULSE_COMPLETED;
@@ -363,13 +365,13 @@ static void
 test_random(uint64 seed, int rounds)
 {
 	pg_prng_state prng;
-	Tally		bad = {0};
-	bool		all = true;
+	Tally bad = {0};
+	bool all = true;
 
 	pg_prng_seed(&prng, seed);
 	for (int r = 0; r < rounds; r++)
 	{
-		Reference	ref;
+		Reference ref;
 		StringInfoData text;
 		PulseGraph *g;
 
@@ -398,8 +400,8 @@ test_random(uint64 seed, int rounds)
 int
 main(int argc, char **argv)
 {
-	uint64		seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 20261121;
-	int			rounds = argc > 2 ? atoi(argv[2]) : 1000;
+	uint64 seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 20261121;
+	int rounds = argc > 2 ? atoi(argv[2]) : 1000;
 
 	diag("seed %llu, %d graphs", (unsigned long long) seed, rounds);
 	arena = pulse_arena_create(0);
