@@ -262,6 +262,15 @@ exec_index(Eval *eval, const PulseExprNode *node, int at,
 				result = RESULT_ERROR;
 				break;
 			}
+
+			/*
+			 * The server leaves here without restoring what `last` means in
+			 * an enclosing subscript, as can be seen in
+			 * $.a[0 ? (exists($.b[0])), last]. So do we: the value of an
+			 * expression is the one the server gives.
+			 */
+			if (found == NULL && at + 1 == node->n_steps)
+				return RESULT_OK;
 			result = exec_steps(eval, node, at + 1,
 								array ? item->u.items[index] : item, found, true);
 			if (result == RESULT_ERROR || (result == RESULT_OK && found == NULL))

@@ -126,15 +126,13 @@ lex_number(PulseExprParser *parser)
 
 		if (*exponent == '+' || *exponent == '-')
 			exponent++;
-		if (!is_digit(*exponent))
+		/* without digits the e is the beginning of a name */
+		if (is_digit(*exponent))
 		{
-			pulse_expr_fail(parser, p, "bad_expression", NULL,
-							"expected digits in the exponent");
-			return;
+			while (is_digit(*exponent))
+				exponent++;
+			p = exponent;
 		}
-		while (is_digit(*exponent))
-			exponent++;
-		p = exponent;
 	}
 	token->end = p;
 	if (is_name_char(*p) || *p == '\\')
@@ -293,6 +291,12 @@ lex_name(PulseExprParser *parser)
 
 	while (is_name_char(*p))
 		p++;
+	if (*p == '\\')
+	{
+		pulse_expr_fail(parser, p, "bad_expression", "Put the whole name in double quotes.",
+						"a name with an escape sequence must be quoted");
+		return;
+	}
 	token->end = p;
 	token->type = PULSE_TOKEN_NAME;
 	token->string = pulse_arena_strndup(parser->arena, token->start,

@@ -384,7 +384,7 @@ parse_name(Parser *parser)
 		fail_unsupported(parser, token->start, "strict mode");
 	else
 		pulse_expr_fail(parser, token->start, "bad_expression",
-						"A path begins with $, a text stands in double quotes.",
+						"A path begins with $, a text stands in double quotes, and so does a member name with other characters than letters, digits and _: $.nodes.\"a-b\".",
 						"expected a value, found %.64s", token->string);
 	return NULL;
 }
