@@ -250,6 +250,7 @@ put_node(Drawing *d, int node, uint8 *dirs)
 {
 	const PulseNode *def = d->graph->nodes[node];
 	int lane = d->lane_of[node];
+	int right = -1; /* the leftmost lane it joins to its right */
 	bool links = false;
 
 	if (lane < 0)
@@ -267,6 +268,8 @@ put_node(Drawing *d, int node, uint8 *dirs)
 		if (d->lane_of[to] >= 0)
 		{
 			dirs[d->lane_of[to]] = UP | DOWN;
+			if (d->lane_of[to] > lane && (right < 0 || d->lane_of[to] < right))
+				right = d->lane_of[to];
 			links = true;
 		}
 		else
@@ -276,6 +279,15 @@ put_node(Drawing *d, int node, uint8 *dirs)
 			dirs[taken] = DOWN;
 			links |= taken != lane;
 		}
+	}
+	if (right >= 0 && d->lanes[lane] < 0)
+	{
+		/* its own lane would end: that one moves over, and lanes stay left */
+		dirs[lane] = DOWN;
+		dirs[right] = UP;
+		d->lanes[lane] = d->lanes[right];
+		d->lane_of[d->lanes[lane]] = lane;
+		d->lanes[right] = -1;
 	}
 	if (links && d->out != NULL)
 		put_link_row(d, dirs, lane);
