@@ -75,15 +75,16 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pulse.contro
 # Objects by name, a list for each layer, lowest layer first.
 
 CORE = activate answer answer_time arena diag draw draw_mermaid draw_text \
-	graph graph_check graph_codes graph_node graph_read graph_refs inspect \
-	json json_value number retry sha256 sign state status step suggest template
+	expr_eval expr_lex expr_parse graph graph_check graph_codes graph_node \
+	graph_read graph_reader graph_refs inspect json json_value number retry sha256 sign state \
+	status step suggest template timetext uuid
 BASE = clock extension guc txn
 HTTP = address mux request transfer
 STORE = access_store batch_store discover_store fact_store host_store jsonb \
-	load_store part_store rows spi stamp submit_store workflow_store
+	load_store look_store part_store registry_store rows spi stamp submit_store workflow_store
 ENGINE = body cache call collect engine hosts stream test_driver work
 WORKER = block launcher ownership shmem surroundings team utility_hook wake worker
-API =
+API = access args define facts hosts look pulse_test submit wait
 CLI = findings input pulse_run
 
 CORE_SRC = $(CORE:%=src/core/%.c)
@@ -171,7 +172,7 @@ $(CORE_TESTS): %: %.fe.o $(CORE_LIB) $(HTTP_LIB)
 		-Wl,--as-needed $(SHLIB_LINK)
 .PRECIOUS: %.fe.o
 
-.PHONY: core-tests install-program lint-run
+.PHONY: core-tests install-program lint-run format
 core-tests: $(CORE_TESTS)
 
 test/bench/bench_host: test/bench/bench_host.c
@@ -187,8 +188,11 @@ uninstall: uninstall-program
 uninstall-program:
 	rm -f '$(DESTDIR)$(bindir)/pulse-run'
 
-lint-run:
-	@CC='$(CC)' INCLUDES='$(filter -I%,$(CPPFLAGS))' test/lint/lint
+lint-run: all
+	@LINT_COUNTS='$(LINT_COUNTS)' CC='$(CC)' INCLUDES='$(filter -I%,$(CPPFLAGS))' test/lint/lint
+
+format:
+	test/lint/format --fix $(wildcard src/*.c src/*/*.[ch] test/core/*.[ch] test/bench/*.[ch])
 
 -include $(wildcard $(OBJS:.o=.d) $(FE_CORE_OBJS:.o=.d) $(FE_CLI_OBJS:.o=.d) \
 	$(wildcard test/core/*.d))
