@@ -13,7 +13,6 @@
 
 #include "base/clock.h"
 #include "base/guc.h"
-#include "store/jsonb.h"
 #include "utils/timestamp.h"
 
 /* New runs are not taken up while so many calls wait for a slot. */
@@ -71,8 +70,8 @@ batch_run(PulseEngine *e, const pg_uuid_t *id, int part)
 		} \
 	} while (0)
 
-static PulseFact *
-add_fact(PulseEngine *e, PulseRun *run, PulseFactKind kind, const char *node)
+static PulseRawFact *
+add_raw(PulseEngine *e, PulseRun *run, PulseFactKind kind, const char *node)
 {
 	PulseRawFact *raw;
 
@@ -84,7 +83,13 @@ add_fact(PulseEngine *e, PulseRun *run, PulseFactKind kind, const char *node)
 	raw->fact.at = pulse_time_to_unix(e->now);
 	raw->node = node;
 	e->facts++;
-	return &raw->fact;
+	return raw;
+}
+
+static PulseFact *
+add_fact(PulseEngine *e, PulseRun *run, PulseFactKind kind, const char *node)
+{
+	return &add_raw(e, run, kind, node)->fact;
 }
 
 static void
@@ -109,15 +114,6 @@ collect_calls(PulseEngine *e, int limit)
 	}
 }
 
-/* A member of an inbox payload as text, or NULL. */
-static const char *
-payload_text(const PulseJson *payload, const char *key)
-{
-	const PulseJson *v = payload ? pulse_json_get(payload, key) : NULL;
-
-	return v != NULL && v->type == PULSE_JSON_STRING ? v->u.text : NULL;
-}
-
 static void
 inbox_fact(PulseEngine *e, PulseRun *run, const PulseInboxRow *row)
 {
@@ -133,8 +129,7 @@ inbox_fact(PulseEngine *e, PulseRun *run, const PulseInboxRow *row)
 		{"skip", PULSE_FACT_SKIP},
 		{"release", PULSE_FACT_RELEASE}
 	};
-	const PulseJson *payload;
-	PulseFact  *fact;
+	PulseRawFact *raw;
 
 	GROW(run->inbox, run->n_inbox, run->cap_inbox);
 	run->inbox[run->n_inbox++] = (PulseInboxKey) {row->part, row->xid, row->id};
@@ -144,24 +139,21 @@ inbox_fact(PulseEngine *e, PulseRun *run, const PulseInboxRow *row)
 		/* its row goes with its run only; then there is nothing to tell */
 		if (row->signal_id == NULL)
 			return;
-		fact = add_fact(e, run, PULSE_FACT_SIGNAL, NULL);
-		fact->signal_id = row->signal_id;
-		fact->signal_name = row->signal_name;
-		fact->signal_seq = row->signal_seq;
-		fact->payload = pulse_jsonb_read(e->scratch, row->signal_payload);
+		raw = add_raw(e, run, PULSE_FACT_SIGNAL, NULL);
+		raw->fact.signal_id = row->signal_id;
+		raw->fact.signal_name = row->signal_name;
+		raw->fact.signal_seq = row->signal_seq;
+		raw->payload = row->signal_payload;
 		return;
 	}
-	payload = row->payload ? pulse_jsonb_read(e->scratch, row->payload) : NULL;
 	for (int i = 0; i < (int) lengthof(kinds); i++)
 	{
 		if (strcmp(row->kind, kinds[i].name) != 0)
 			continue;
-		fact = add_fact(e, run, kinds[i].kind, row->node);
-		fact->at = pulse_time_to_unix(row->at);
-		fact->actor = row->actor;
-		fact->reason = payload_text(payload, "reason");
-		if (payload != NULL)
-			fact->payload = pulse_json_get(payload, "output");
+		raw = add_raw(e, run, kinds[i].kind, row->node);
+		raw->fact.at = pulse_time_to_unix(row->at);
+		raw->fact.actor = row->actor;
+		raw->payload = row->payload;
 		return;
 	}
 	ereport(WARNING,

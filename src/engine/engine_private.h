@@ -41,6 +41,8 @@ typedef struct PulseRawFact
 {
 	PulseFact	fact;
 	const char *node;			/* or NULL */
+	Jsonb	   *payload;		/* of an inbox row; read when the run is worked on, so
+								 * that what cannot be read is that run's trouble only */
 } PulseRawFact;
 
 typedef struct PulseInboxKey

@@ -213,8 +213,26 @@ pulse_work_consumed(PulseEngine *e, PulseRun *run)
  * ---------------------------------------------------------------------
  */
 
+/* What the payload of an inbox row says. Throws if it is beyond the kernel's limits. */
+static void
+read_payload(PulseEngine *e, PulseFact *fact, Jsonb *jb)
+{
+	const PulseJson *payload = pulse_jsonb_read(e->scratch, jb);
+	const PulseJson *reason;
+
+	if (fact->kind == PULSE_FACT_SIGNAL)
+	{
+		fact->payload = payload;
+		return;
+	}
+	reason = pulse_json_get(payload, "reason");
+	if (reason != NULL && reason->type == PULSE_JSON_STRING)
+		fact->reason = reason->u.text;
+	fact->payload = pulse_json_get(payload, "output");
+}
+
 static PulseFact *
-resolve_facts(PulseRun *run, int *n)
+resolve_facts(PulseEngine *e, PulseRun *run, int *n)
 {
 	PulseFact  *facts = palloc(sizeof(PulseFact) * (size_t) (run->n_raw + 1));
 	int			k = 0;
@@ -229,6 +247,8 @@ resolve_facts(PulseRun *run, int *n)
 	for (int i = 0; i < run->n_raw; i++)
 	{
 		facts[k] = run->raw[i].fact;
+		if (run->raw[i].payload != NULL)
+			read_payload(e, &facts[k], run->raw[i].payload);
 		if (run->raw[i].node != NULL)
 		{
 			facts[k].node = pulse_graph_find(run->state->graph, run->raw[i].node,
@@ -285,7 +305,7 @@ step_run(PulseEngine *e, PulseRun *run)
 	step.action = pulse_hosts_action_info;
 	step.action_arg = e;
 
-	facts = resolve_facts(run, &n_facts);
+	facts = resolve_facts(e, run, &n_facts);
 	result = pulse_step(&step, run->state, facts, n_facts);
 	while (result == PULSE_STEP_NEED)
 	{
