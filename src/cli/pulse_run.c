@@ -60,7 +60,7 @@ static const char usage_text[] =
 	"FILE, GRAPH and STATE are JSON documents; \"-\" is standard input.\n"
 	"Exit status: 0 valid, 1 invalid (findings as JSON on standard output), 2 usage.\n";
 
-/* Prints the answer; the exit status is `status` if it could be written. */
+/* Prints the answer and frees it; the exit status is `status` if that worked. */
 static int
 print(StringInfo out, int status)
 {
@@ -68,8 +68,9 @@ print(StringInfo out, int status)
 		fflush(stdout) != 0)
 	{
 		fprintf(stderr, "pulse-run: could not write the answer: %s\n", strerror(errno));
-		return EXIT_USAGE;
+		status = EXIT_USAGE;
 	}
+	pfree(out->data);
 	return status;
 }
 
@@ -146,9 +147,9 @@ run_draw(const Call *call)
 }
 
 static const Command commands[] = {
-	{"validate", 1, 1, false, run_validate},
-	{"inspect", 1, 2, false, run_inspect},
-	{"draw", 1, 1, true, run_draw},
+	{ "validate", 1, 1, false, run_validate },
+	{ "inspect", 1, 2, false, run_inspect },
+	{ "draw", 1, 1, true, run_draw },
 };
 
 static int pg_attribute_printf(1, 2)
@@ -224,7 +225,7 @@ int
 main(int argc, char **argv)
 {
 	const Command *command;
-	Call call = {NULL, {NULL, NULL}, 0, PULSE_DRAW_TEXT};
+	Call call = { NULL, { NULL, NULL }, 0, PULSE_DRAW_TEXT };
 	int status;
 
 	if (argc < 2)
@@ -236,8 +237,7 @@ main(int argc, char **argv)
 
 		if (strcmp(argv[i], "--") == 0)
 			break;
-		if (!help && (i > 1 || (strcmp(argv[i], "--version") != 0 &&
-								strcmp(argv[i], "-V") != 0)))
+		if (!help && (i > 1 || (strcmp(argv[i], "--version") != 0 && strcmp(argv[i], "-V") != 0)))
 			continue;
 		initStringInfo(&out);
 		appendStringInfoString(&out, help ? usage_text : "pulse-run " PULSE_VERSION "\n");
