@@ -26,6 +26,9 @@
 /* When to come again for a call that did not fit. */
 #define SPILL_WAIT		INT64CONST(5000000)
 
+/* Bytes of answers held at once, at least. */
+#define MIN_BUFFERED	((size_t) 64 * 1024 * 1024)
+
 #define WITHDRAWN_WAIT	INT64CONST(300000000)
 #define DEFAULT_TIMEOUT INT64CONST(30000000)
 
@@ -54,6 +57,7 @@ pulse_calls_init(PulseEngine *e)
 		config.fd_acquire = acquire_fd;
 		config.fd_release = release_fd;
 		config.max_idle = pulse_guc_max_in_flight;
+		config.max_buffered = Max(MIN_BUFFERED, 4 * (size_t) pulse_guc_max_response_bytes);
 		e->mux = pulse_mux_create(&config, &why);
 		if (e->mux == NULL)
 			ereport(ERROR,
