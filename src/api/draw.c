@@ -1,0 +1,160 @@
+/*
+ * draw.c
+ *		Drawing a graph, a workflow, or a run with the statuses of its nodes.
+ *
+ * The argument may be of any of the types that can mean one of these; text is read as
+ * the id of a run, a graph or the name of a workflow, whichever it looks like.
+ */
+#include "postgres.h"
+
+#include "api/api.h"
+#include "api/look.h"
+#include "catalog/pg_type.h"
+#include "core/draw.h"
+#include "core/uuid.h"
+#include "store/jsonb.h"
+#include "store/workflow_store.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(pulse_sql_draw);
+
+typedef struct Drawing
+{
+	PulseDrawFormat format;
+	StringInfoData out;
+} Drawing;
+
+static void
+draw_json(Drawing *d, PulseArena *arena, const PulseJson *document, PulseDiag *diag)
+{
+	PulseGraph *graph = document ? pulse_graph_read(document, PULSE_GRAPH_LIVE, diag) : NULL;
+
+	if (graph == NULL)
+		pulse_throw_findings(diag);
+	pulse_draw(&d->out, graph, NULL, d->format);
+	pulse_graph_free(graph);
+	pulse_arena_free(arena);
+}
+
+static void
+draw_jsonb(Drawing *d, Jsonb *jb)
+{
+	PulseArena *arena = pulse_arena_create(0);
+	PulseDiag	diag;
+
+	pulse_diag_init(&diag, arena);
+	draw_json(d, arena, pulse_jsonb_read(arena, jb), &diag);
+}
+
+/* As written, so that keys given twice are seen. */
+static void
+draw_json_text(Drawing *d, const char *text)
+{
+	PulseArena *arena = pulse_arena_create(0);
+	size_t		len = strlen(text);
+	PulseDiag	diag;
+
+	pulse_diag_init(&diag, arena);
+	if (len > 4 * (size_t) PULSE_MAX_GRAPH_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("graph is too large"),
+				 errdetail("It has %zu bytes.", len)));
+	draw_json(d, arena, pulse_json_parse_strict(arena, text, len, &diag), &diag);
+}
+
+static void
+draw_run(Drawing *d, const pg_uuid_t *run)
+{
+	PulseRunNodes *nodes = pulse_look_nodes(run);
+
+	if (!pulse_access_has(PULSE_LEVEL_READ, nodes->run.tenant))
+		pulse_throw_no_run(run);
+	pulse_draw(&d->out, nodes->graph, nodes->shown, d->format);
+}
+
+static void
+draw_workflow(Drawing *d, const char *name, const char *tenant)
+{
+	Jsonb	   *source = NULL;
+
+	if (pulse_access_has(PULSE_LEVEL_READ, tenant))
+		source = pulse_workflow_graph(tenant, name, 0, NULL);
+	if (source == NULL)
+		pulse_throw_no_workflow(name, 0, tenant);
+	draw_jsonb(d, source);
+}
+
+static void
+draw_text(Drawing *d, const char *text, const char *tenant)
+{
+	PulseUuid	uuid;
+	const char *p = text;
+
+	while (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')
+		p++;
+	if (*p == '{')
+		draw_json_text(d, text);
+	else if (pulse_uuid_parse(text, &uuid))
+	{
+		pg_uuid_t	id;
+
+		memcpy(id.data, uuid.b, UUID_LEN);
+		draw_run(d, &id);
+	}
+	else
+	{
+		pulse_check_name(text, "name of the workflow");
+		draw_workflow(d, text, tenant);
+	}
+}
+
+Datum
+pulse_sql_draw(PG_FUNCTION_ARGS)
+{
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 0);
+	char	   *format;
+	char	   *tenant;
+	Drawing		d;
+
+	pulse_api_begin();
+	pulse_access_require_some(PULSE_LEVEL_READ, "draw a graph");
+	pulse_arg_require(fcinfo, 0, "what to draw");
+	format = pulse_arg_name_opt(fcinfo, 1, "format");
+	if (!pulse_draw_format_parse(format ? format : "text", &d.format))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("there is no format \"%s\"", format),
+				 errdetail("Formats are text and mermaid.")));
+	tenant = pulse_arg_tenant(fcinfo, 2);
+	initStringInfo(&d.out);
+	switch (type)
+	{
+		case JSONBOID:
+			draw_jsonb(&d, PG_GETARG_JSONB_P(0));
+			break;
+		case JSONOID:
+			draw_json_text(&d, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+			break;
+		case UUIDOID:
+			draw_run(&d, PG_GETARG_UUID_P(0));
+			break;
+		case TEXTOID:
+		case VARCHAROID:
+			draw_text(&d, text_to_cstring(PG_GETARG_TEXT_PP(0)), tenant);
+			break;
+		case UNKNOWNOID:
+		case CSTRINGOID:
+			draw_text(&d, PG_GETARG_CSTRING(0), tenant);
+			break;
+		case NAMEOID:
+			draw_text(&d, NameStr(*PG_GETARG_NAME(0)), tenant);
+			break;
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("cannot draw a value of type %s", format_type_be(type)),
+					 errdetail("A graph is jsonb, a workflow text, a run uuid.")));
+	}
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(d.out.data, d.out.len));
+}

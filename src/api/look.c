@@ -1,0 +1,289 @@
+/*
+ * look.c
+ *		The nodes of a run, and its timeline.
+ *
+ * Rows exist only for nodes that have left pending; the statuses of the others
+ * follow from the graph, by the kernel's own rules.  Owns a few graphs, parsed, for
+ * the life of the backend; they never go stale, because they are found by the hash of their
+ * content.
+ */
+#include "postgres.h"
+
+#include "api/look.h"
+
+#include "api/api.h"
+#include "base/errors.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "store/jsonb.h"
+#include "store/rows.h"
+#include "store/workflow_store.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+PG_FUNCTION_INFO_V1(pulse_sql_run_nodes);
+PG_FUNCTION_INFO_V1(pulse_sql_timeline);
+
+#define CACHED_GRAPHS 8
+
+typedef struct CachedGraph
+{
+	char		content_hash[65];
+	PulseGraph *graph;
+	uint64		used;
+} CachedGraph;
+
+static CachedGraph graphs[CACHED_GRAPHS];
+static uint64 uses = 0;
+
+const PulseGraph *
+pulse_look_graph(const char *tenant, const char *workflow, int version,
+				 const char *content_hash)
+{
+	CachedGraph *slot = &graphs[0];
+	PulseArena *arena;
+	PulseDiag	diag;
+	MemoryContext old;
+	PulseGraph *graph;
+	Jsonb	   *source;
+
+	for (int i = 0; i < CACHED_GRAPHS; i++)
+	{
+		if (graphs[i].graph != NULL && strcmp(graphs[i].content_hash, content_hash) == 0)
+		{
+			graphs[i].used = ++uses;
+			return graphs[i].graph;
+		}
+		if (graphs[i].used < slot->used)
+			slot = &graphs[i];
+	}
+
+	source = pulse_workflow_graph(tenant, workflow, version, NULL);
+	if (source == NULL)
+		return NULL;
+	arena = pulse_arena_create(0);
+	pulse_diag_init(&diag, arena);
+
+	/* the graph's arena lives where it is created */
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	graph = pulse_graph_read(pulse_jsonb_read(arena, source), PULSE_GRAPH_DEFINE, &diag);
+	MemoryContextSwitchTo(old);
+	if (graph == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("stored graph of workflow \"%s\", version %d, is not valid", workflow, version),
+				 errdetail("At %s: %s.", diag.items[0].path, diag.items[0].message)));
+	pulse_arena_free(arena);
+	pulse_graph_free(slot->graph);
+	slot->graph = graph;
+	strlcpy(slot->content_hash, content_hash, sizeof(slot->content_hash));
+	slot->used = ++uses;
+	return graph;
+}
+
+/* Statuses that follow from those stored, by the rules of the kernel. */
+static void
+derive(PulseRunNodes *nodes)
+{
+	const PulseGraph *graph = nodes->graph;
+	bool		cancelled = strcmp(nodes->run.status, "cancelled") == 0;
+
+	memcpy(nodes->shown, nodes->stored, sizeof(PulseStatus) * (size_t) graph->n_nodes);
+	(void) pulse_closure(graph, nodes->shown, nodes->cause);
+	for (int i = 0; i < graph->n_nodes; i++)
+	{
+		if (nodes->shown[i] != nodes->stored[i])
+			nodes->reason[i] = pulse_reason_name(PULSE_REASON_CLOSURE);
+		else if (cancelled && nodes->shown[i] == PULSE_PENDING)
+		{
+			nodes->shown[i] = PULSE_SKIPPED;
+			nodes->reason[i] = pulse_reason_name(PULSE_REASON_CANCELLED);
+		}
+	}
+}
+
+PulseRunNodes *
+pulse_look_nodes(const pg_uuid_t *run)
+{
+	PulseRunNodes *nodes = palloc0(sizeof(*nodes));
+	PulseNodeRow *rows;
+	size_t		n;
+	int			n_rows;
+
+	if (!pulse_view_run(run, &nodes->run))
+		pulse_throw_no_run(run);
+	if (nodes->run.content_hash != NULL)
+		nodes->graph = pulse_look_graph(nodes->run.tenant, nodes->run.workflow,
+										nodes->run.version, nodes->run.content_hash);
+	if (nodes->graph == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("run %s has no graph", pulse_uuid_out(run)),
+				 errdetail("Version %d of workflow \"%s\" is not stored.",
+						   nodes->run.version, nodes->run.workflow)));
+
+	n = (size_t) Max(nodes->graph->n_nodes, 1);
+	nodes->stored = palloc0(sizeof(PulseStatus) * n);
+	nodes->shown = palloc0(sizeof(PulseStatus) * n);
+	nodes->reason = palloc0(sizeof(char *) * n);
+	nodes->cause = palloc0(sizeof(int) * n);
+	nodes->rows = palloc0(sizeof(PulseNodeRow *) * n);
+	rows = pulse_view_nodes(run, &n_rows);
+	for (int i = 0; i < n_rows; i++)
+	{
+		int			at = pulse_graph_find(nodes->graph, rows[i].node, strlen(rows[i].node));
+
+		if (at < 0 || !pulse_status_parse(rows[i].status, &nodes->stored[at]))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("stored node \"%s\" of run %s does not fit its graph",
+							rows[i].node, pulse_uuid_out(run))));
+		nodes->rows[at] = &rows[i];
+		nodes->reason[at] = rows[i].reason;
+	}
+	derive(nodes);
+	return nodes;
+}
+
+static Datum
+text_or_null(const char *s, bool *isnull)
+{
+	*isnull = s == NULL;
+	return s ? CStringGetTextDatum(s) : (Datum) 0;
+}
+
+/* Direct predecessors that hold up a pending node; NULL: none do. */
+static Datum
+blocked_by(const PulseRunNodes *nodes, int node, bool *isnull)
+{
+	const PulseNode *def = nodes->graph->nodes[node];
+	Datum	   *ids;
+	int			n = 0;
+
+	*isnull = true;
+	if (nodes->shown[node] != PULSE_PENDING || def->n_preds == 0)
+		return (Datum) 0;
+	ids = palloc(sizeof(Datum) * (size_t) def->n_preds);
+	for (int i = 0; i < def->n_preds; i++)
+	{
+		if (!pulse_status_unblocks(nodes->stored[def->preds[i]]))
+			ids[n++] = CStringGetTextDatum(nodes->graph->nodes[def->preds[i]]->id);
+	}
+	if (n == 0)
+		return (Datum) 0;
+	*isnull = false;
+	return pulse_array(TEXTOID, ids, NULL, n);
+}
+
+/* Values of a stored column, or its default. */
+static void
+put_column(const PulseNodeRow *row, PulseNodeColumn c, Datum missing, bool missing_null,
+		   Datum *value, bool *isnull)
+{
+	*value = row ? row->values[c] : missing;
+	*isnull = row ? row->nulls[c] : missing_null;
+}
+
+Datum
+pulse_sql_run_nodes(PG_FUNCTION_ARGS)
+{
+	/* the order of the columns from `attempt` on */
+	static const PulseNodeColumn order[] = {
+		PULSE_NODE_ATTEMPT, PULSE_NODE_TRIES, PULSE_NODE_ACTIVATION, PULSE_NODE_OUTPUT,
+		PULSE_NODE_ERROR, PULSE_NODE_PROGRESS, PULSE_NODE_COST, PULSE_NODE_OUTCOME_UNKNOWN,
+		PULSE_NODE_ACTION_VERSION, PULSE_NODE_DUE, PULSE_NODE_TOTAL_DEADLINE,
+		PULSE_NODE_STARTED_AT, PULSE_NODE_ENDED_AT
+	};
+	pg_uuid_t  *run;
+	PulseRunNodes *nodes;
+	PulseRows	out;
+
+	pulse_api_begin();
+	run = pulse_arg_uuid(fcinfo, 0, "run");
+	out = pulse_rows_begin(fcinfo);
+	nodes = pulse_look_nodes(run);
+	if (!pulse_access_has(PULSE_LEVEL_READ, nodes->run.tenant))
+		pulse_throw_no_run(run);
+
+	for (int i = 0; i < nodes->graph->n_nodes; i++)
+	{
+		const PulseNode *def = nodes->graph->nodes[i];
+		const PulseNodeRow *row = nodes->rows[i];
+		Datum		values[6 + lengthof(order)];
+		bool		nulls[6 + lengthof(order)] = {false};
+
+		CHECK_FOR_INTERRUPTS();
+		values[0] = CStringGetTextDatum(def->id);
+		values[1] = CStringGetTextDatum(pulse_node_kind_name(def));
+		values[2] = text_or_null(def->name, &nulls[2]);
+		values[3] = CStringGetTextDatum(pulse_status_name(nodes->shown[i]));
+		values[4] = text_or_null(nodes->reason[i], &nulls[4]);
+		values[5] = blocked_by(nodes, i, &nulls[5]);
+		for (int c = 0; c < (int) lengthof(order); c++)
+		{
+			bool		counts = order[c] == PULSE_NODE_ATTEMPT || order[c] == PULSE_NODE_TRIES;
+			bool		flag = order[c] == PULSE_NODE_OUTCOME_UNKNOWN;
+
+			put_column(row, order[c], (Datum) 0, !(counts || flag),
+					   &values[6 + c], &nulls[6 + c]);
+		}
+		pulse_rows_add(&out, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* One line of the timeline of a node that never ran. */
+static void
+add_derived(PulseRows *out, const PulseRunNodes *nodes, int node)
+{
+	Datum		values[4];
+	bool		nulls[4] = {false};
+	const char *detail = nodes->reason[node];
+
+	if (nodes->cause[node] >= 0 && nodes->shown[node] == PULSE_FAILED)
+		detail = psprintf("%s has failed", nodes->graph->nodes[nodes->cause[node]]->id);
+	values[0] = TimestampTzGetDatum(nodes->run.ended_at);
+	values[1] = CStringGetTextDatum(psprintf("node %s", pulse_status_name(nodes->shown[node])));
+	values[2] = CStringGetTextDatum(nodes->graph->nodes[node]->id);
+	values[3] = text_or_null(detail, &nulls[3]);
+	pulse_rows_add(out, values, nulls);
+}
+
+Datum
+pulse_sql_timeline(PG_FUNCTION_ARGS)
+{
+	pg_uuid_t  *run;
+	PulseRunNodes *nodes;
+	PulseTimelineRow *rows;
+	PulseRows	out;
+	int			n;
+
+	pulse_api_begin();
+	run = pulse_arg_uuid(fcinfo, 0, "run");
+	out = pulse_rows_begin(fcinfo);
+	nodes = pulse_look_nodes(run);
+	if (!pulse_access_has(PULSE_LEVEL_READ, nodes->run.tenant))
+		pulse_throw_no_run(run);
+	rows = pulse_view_timeline(run, &n);
+	for (int i = 0; i < n; i++)
+	{
+		Datum		values[4];
+		bool		nulls[4] = {false};
+
+		/* what was left over belongs before the line that the run has ended */
+		if (i == n - 1 && nodes->run.has_ended_at)
+		{
+			for (int k = 0; k < nodes->graph->n_nodes; k++)
+			{
+				if (nodes->shown[k] != nodes->stored[k])
+					add_derived(&out, nodes, k);
+			}
+		}
+		values[0] = TimestampTzGetDatum(rows[i].at);
+		values[1] = CStringGetTextDatum(rows[i].what);
+		values[2] = text_or_null(rows[i].node, &nulls[2]);
+		values[3] = text_or_null(rows[i].detail, &nulls[3]);
+		pulse_rows_add(&out, values, nulls);
+	}
+	return (Datum) 0;
+}

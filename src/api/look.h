@@ -1,0 +1,33 @@
+/*
+ * look.h
+ *		The nodes of a run: what is stored, and what follows for the others.
+ */
+#ifndef PULSE_API_LOOK_H
+#define PULSE_API_LOOK_H
+
+#include "core/graph.h"
+#include "core/status.h"
+#include "store/look_store.h"
+
+typedef struct PulseRunNodes
+{
+	PulseRunView run;
+	const PulseGraph *graph;	/* cached: valid until the next call */
+	PulseStatus *stored;		/* by node number; pending without a row */
+	PulseStatus *shown;			/* after closure, and what a cancel leaves over */
+	const char **reason;		/* or NULL */
+	int		   *cause;			/* of a closure: node that failed by itself, or -1 */
+	PulseNodeRow **rows;		/* by node number; NULL: no row */
+} PulseRunNodes;
+
+/*
+ * Reads a run that exists, in the current memory context; throws otherwise. The caller
+ * has checked the rights.
+ */
+extern PulseRunNodes *pulse_look_nodes(const pg_uuid_t *run);
+
+/* The graph of a version, from the cache of this backend; NULL: there is none. */
+extern const PulseGraph *pulse_look_graph(const char *tenant, const char *workflow,
+										  int version, const char *content_hash);
+
+#endif
