@@ -51,7 +51,7 @@ $out = $node->safe_psql('postgres', q[
 		END;
 		RETURN id;
 	END $$;
-	SELECT attempt(true) IS NULL, attempt(false) AS id \gset
+	SELECT attempt(true) IS NULL AS none, attempt(false) AS id \gset
 	SELECT status FROM pulse.wait(:'id', '30 s');]);
 is($out, 'completed', 'a run submitted in an exception block');
 

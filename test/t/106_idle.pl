@@ -11,9 +11,6 @@ my $node = cluster('idle', 'pulse.poll_interval = 20ms');
 install($node, 'postgres');
 is(run_one($node, 'postgres'), 'completed', 'warm');
 
-# Polls of all workers so far.
-my $polls = q[SELECT coalesce(sum(polls), 0) FROM pulse.stat_workers];
-
 # Waits until each worker has polled so many times more.
 sub polled
 {
