@@ -11,9 +11,9 @@ SELECT
 	r.tenant AS tenant,
 	CASE
 		WHEN r.status <> 'pending' THEN r.status
-		WHEN r.started_at IS NULL THEN 'pending'
 		WHEN EXISTS (SELECT FROM _pulse.node n WHERE n.run = r.id AND n.status = 'running') THEN 'running'
 		WHEN EXISTS (SELECT FROM _pulse.node n WHERE n.run = r.id AND n.status = 'waiting') THEN 'waiting'
+		WHEN r.started_at IS NULL AND NOT EXISTS (SELECT FROM _pulse.node n WHERE n.run = r.id) THEN 'pending'
 		ELSE 'running'
 	END AS status,
 	r.priority AS priority,
@@ -26,7 +26,7 @@ SELECT
 	r.submitted_by AS submitted_by,
 	r.start_at AS start_at,
 	r.deadline AS deadline,
-	r.started_at AS started_at,
+	coalesce(r.started_at, (SELECT pg_catalog.min(n.started_at) FROM _pulse.node n WHERE n.run = r.id)) AS started_at,
 	r.ended_at AS ended_at,
 	r.traceparent AS traceparent,
 	r.budget AS budget
@@ -369,9 +369,9 @@ SELECT
 	pg_catalog.min(r.submitted_at) AS oldest
 FROM (SELECT r.tenant, r.submitted_at, CASE
 			WHEN r.status <> 'pending' THEN r.status
-			WHEN r.started_at IS NULL THEN 'pending'
 			WHEN EXISTS (SELECT FROM _pulse.node n WHERE n.run = r.id AND n.status = 'running') THEN 'running'
 			WHEN EXISTS (SELECT FROM _pulse.node n WHERE n.run = r.id AND n.status = 'waiting') THEN 'waiting'
+			WHEN r.started_at IS NULL AND NOT EXISTS (SELECT FROM _pulse.node n WHERE n.run = r.id) THEN 'pending'
 			ELSE 'running'
 		END AS status
 	FROM _pulse.run r

@@ -131,13 +131,4 @@ extern int	pulse_check_priority(int64 priority);
 /* define.c: stores a graph for submit_graph; returns the name of its workflow. */
 extern char *pulse_api_store_graph(const char *tenant, Jsonb *graph, int64 *deadline);
 
-/* wait.c */
-typedef struct PulseWaitResult
-{
-	char	   *status;
-	Jsonb	   *output;			/* or NULL */
-	Jsonb	   *error;			/* or NULL */
-	bool		ended;
-} PulseWaitResult;
-
 #endif

@@ -232,21 +232,118 @@ pulse_sql_run_nodes(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* One line of the timeline of a node that never ran. */
-static void
-add_derived(PulseRows *out, const PulseRunNodes *nodes, int node)
+/*
+ * ---------------------------------------------------------------------
+ * Timeline
+ * ---------------------------------------------------------------------
+ */
+
+typedef struct Line
 {
-	Datum		values[4];
-	bool		nulls[4] = {false};
-	const char *detail = nodes->reason[node];
+	PulseTimelineRow row;
+	int			depth;			/* of its node in the graph; 0 for the run */
+} Line;
+
+/* Longest path from a root to each node: what can come before what at one moment. */
+static int *
+node_depths(const PulseGraph *graph)
+{
+	size_t		n = (size_t) Max(graph->n_nodes, 1);
+	int		   *depth = palloc0(sizeof(int) * n);
+	int		   *open = palloc0(sizeof(int) * n);
+	int		   *queue = palloc(sizeof(int) * n);
+	int			head = 0;
+	int			tail = 0;
+
+	for (int i = 0; i < graph->n_nodes; i++)
+	{
+		open[i] = graph->nodes[i]->n_preds;
+		if (open[i] == 0)
+			queue[tail++] = i;
+	}
+	while (head < tail)
+	{
+		const PulseNode *node = graph->nodes[queue[head]];
+
+		for (int k = 0; k < node->n_succs; k++)
+		{
+			int			succ = node->succs[k];
+
+			depth[succ] = Max(depth[succ], depth[queue[head]] + 1);
+			if (--open[succ] == 0)
+				queue[tail++] = succ;
+		}
+		head++;
+	}
+	return depth;
+}
+
+/* At one moment: the run's beginning, then its nodes as the graph goes, then its end. */
+static int
+compare_lines(const void *a, const void *b)
+{
+	const Line *x = a;
+	const Line *y = b;
+	int			x_phase = (x->row.order >= PULSE_LINE_NODE_STARTED) + (x->row.order == PULSE_LINE_RUN_ENDED);
+	int			y_phase = (y->row.order >= PULSE_LINE_NODE_STARTED) + (y->row.order == PULSE_LINE_RUN_ENDED);
+
+	if (x->row.at != y->row.at)
+		return x->row.at < y->row.at ? -1 : 1;
+	if (x_phase != y_phase)
+		return x_phase - y_phase;
+	if (x->depth != y->depth)
+		return x->depth - y->depth;
+	if (x->row.order != y->row.order)
+		return x->row.order - y->row.order;
+	if (x->row.node == NULL || y->row.node == NULL)
+		return (x->row.node != NULL) - (y->row.node != NULL);
+	return strcmp(x->row.node, y->row.node);
+}
+
+/* The line of a node that never ran. */
+static PulseTimelineRow
+derived_line(const PulseRunNodes *nodes, int node)
+{
+	PulseTimelineRow row = {
+		.at = nodes->run.ended_at,
+		.order = PULSE_LINE_NODE_ENDED,
+		.what = psprintf("node %s", pulse_status_name(nodes->shown[node])),
+		.node = unconstify(char *, nodes->graph->nodes[node]->id),
+		.detail = unconstify(char *, nodes->reason[node])
+	};
 
 	if (nodes->cause[node] >= 0 && nodes->shown[node] == PULSE_FAILED)
-		detail = psprintf("%s has failed", nodes->graph->nodes[nodes->cause[node]]->id);
-	values[0] = TimestampTzGetDatum(nodes->run.ended_at);
-	values[1] = CStringGetTextDatum(psprintf("node %s", pulse_status_name(nodes->shown[node])));
-	values[2] = CStringGetTextDatum(nodes->graph->nodes[node]->id);
-	values[3] = text_or_null(detail, &nulls[3]);
-	pulse_rows_add(out, values, nulls);
+		row.detail = psprintf("%s has failed", nodes->graph->nodes[nodes->cause[node]]->id);
+	return row;
+}
+
+static Line *
+timeline(const pg_uuid_t *run, const PulseRunNodes *nodes, int *n)
+{
+	const PulseGraph *graph = nodes->graph;
+	int		   *depth = node_depths(graph);
+	int			n_rows;
+	PulseTimelineRow *rows = pulse_view_timeline(run, &n_rows);
+	Line	   *lines = MemoryContextAllocHuge(CurrentMemoryContext,
+											   sizeof(Line) * ((size_t) n_rows + (size_t) graph->n_nodes));
+
+	for (int i = 0; i < n_rows; i++)
+	{
+		int			at = rows[i].node ? pulse_graph_find(graph, rows[i].node, strlen(rows[i].node)) : -1;
+
+		lines[i].row = rows[i];
+		lines[i].depth = at >= 0 ? depth[at] : 0;
+	}
+	*n = n_rows;
+	for (int i = 0; nodes->run.has_ended_at && i < graph->n_nodes; i++)
+	{
+		if (nodes->shown[i] == nodes->stored[i])
+			continue;
+		lines[*n].row = derived_line(nodes, i);
+		lines[(*n)++].depth = depth[i];
+	}
+	qsort(lines, (size_t) *n, sizeof(Line), compare_lines);
+	return lines;
 }
 
 Datum
@@ -254,8 +351,8 @@ pulse_sql_timeline(PG_FUNCTION_ARGS)
 {
 	pg_uuid_t  *run;
 	PulseRunNodes *nodes;
-	PulseTimelineRow *rows;
 	PulseRows	out;
+	Line	   *lines;
 	int			n;
 
 	pulse_api_begin();
@@ -264,25 +361,17 @@ pulse_sql_timeline(PG_FUNCTION_ARGS)
 	nodes = pulse_look_nodes(run);
 	if (!pulse_access_has(PULSE_LEVEL_READ, nodes->run.tenant))
 		pulse_throw_no_run(run);
-	rows = pulse_view_timeline(run, &n);
+	lines = timeline(run, nodes, &n);
 	for (int i = 0; i < n; i++)
 	{
+		const PulseTimelineRow *row = &lines[i].row;
 		Datum		values[4];
 		bool		nulls[4] = {false};
 
-		/* what was left over belongs before the line that the run has ended */
-		if (i == n - 1 && nodes->run.has_ended_at)
-		{
-			for (int k = 0; k < nodes->graph->n_nodes; k++)
-			{
-				if (nodes->shown[k] != nodes->stored[k])
-					add_derived(&out, nodes, k);
-			}
-		}
-		values[0] = TimestampTzGetDatum(rows[i].at);
-		values[1] = CStringGetTextDatum(rows[i].what);
-		values[2] = text_or_null(rows[i].node, &nulls[2]);
-		values[3] = text_or_null(rows[i].detail, &nulls[3]);
+		values[0] = TimestampTzGetDatum(row->at);
+		values[1] = CStringGetTextDatum(row->what);
+		values[2] = text_or_null(row->node, &nulls[2]);
+		values[3] = text_or_null(row->detail, &nulls[3]);
 		pulse_rows_add(&out, values, nulls);
 	}
 	return (Datum) 0;

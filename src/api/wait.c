@@ -231,6 +231,12 @@ pulse_sql_run(PG_FUNCTION_ARGS)
 
 	wait_for(&run.id, pulse_part_of(&run.id), timeout);
 	read_result(&run.id, &result);
+	if (!result.ended)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("run %s did not end within the timeout", pulse_uuid_out(&run.id)),
+				 errdetail("It goes on; its status is %s.", result.status),
+				 errhint("SELECT * FROM pulse.why('%s');", pulse_uuid_out(&run.id))));
 	value = JsonbPGetDatum(completed_output(&run.id, &result));
 	tuple = heap_form_tuple(BlessTupleDesc(desc), &value, &isnull);
 	PG_RETURN_DATUM(HeapTupleGetDatum(tuple));

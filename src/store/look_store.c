@@ -22,10 +22,17 @@
 /* The status of a run r as views show it; the same stands in sql/60_views.sql. */
 #define RUN_STATUS \
 	"CASE WHEN r.status <> 'pending' THEN r.status" \
-	" WHEN r.started_at IS NULL THEN 'pending'" \
 	" WHEN EXISTS (SELECT FROM _pulse.node n WHERE n.run = r.id AND n.status = 'running') THEN 'running'" \
 	" WHEN EXISTS (SELECT FROM _pulse.node n WHERE n.run = r.id AND n.status = 'waiting') THEN 'waiting'" \
+	" WHEN r.started_at IS NULL AND NOT EXISTS" \
+	" (SELECT FROM _pulse.node n WHERE n.run = r.id) THEN 'pending'" \
 	" ELSE 'running' END"
+
+/* Written with the end of the run; until then its first node tells. */
+#define RUN_STARTED \
+	"coalesce(r.started_at, (SELECT min(n.started_at) FROM _pulse.node n WHERE n.run = r.id))"
+
+#define LINE(kind) CppAsString2(PULSE_LINE_##kind)
 
 #define RUN_ENDED "r.status IN ('completed', 'failed', 'cancelled', 'timed_out')"
 
@@ -44,7 +51,7 @@ pulse_view_run(const pg_uuid_t *id, PulseRunView *run)
 {
 	static PulseStmt stmt = {
 		"SELECT r.tenant, r.workflow, r.version, r.status, w.content_hash, r.xid,"
-		" r.start_at, r.started_at, r.ended_at,"
+		" r.start_at, " RUN_STARTED ", r.ended_at,"
 		" (SELECT i.kind FROM _pulse.inbox i WHERE i.part = r.part AND i.run = r.id"
 		" AND i.kind NOT IN ('signal', 'skip') ORDER BY i.xid DESC, i.id DESC LIMIT 1),"
 		" r.error"
@@ -125,38 +132,39 @@ pulse_view_timeline(const pg_uuid_t *run, int *n)
 {
 	static PulseStmt stmt = {
 		"WITH r AS (SELECT * FROM _pulse.run WHERE id = $1)"
-		" SELECT t.at, t.what, t.node, t.detail FROM ("
+		" SELECT t.at, t.what, t.node, t.detail, t.ord FROM ("
 		/* the run */
-		"SELECT r.submitted_at AS at, 0 AS ord, 'run submitted' AS what, NULL AS node,"
+		"SELECT r.submitted_at AS at, " LINE(SUBMITTED) " AS ord, 'run submitted' AS what, NULL AS node,"
 		" format('%s version %s%s%s', r.workflow, r.version,"
 		" ', by ' || r.submitted_by, ', not before ' || r.start_at) AS detail FROM r"
-		" UNION ALL SELECT r.started_at, 2, 'run started', NULL, NULL FROM r"
-		" UNION ALL SELECT r.ended_at, 9, 'run ' || r.status, NULL,"
+		" UNION ALL SELECT " RUN_STARTED ", " LINE(STARTED) ", 'run started', NULL, NULL FROM r"
+		" UNION ALL SELECT r.ended_at, " LINE(RUN_ENDED) ", 'run ' || r.status, NULL,"
 		" r.error ->> 'message' FROM r"
 		/* its nodes: those that took no time are one line */
-		" UNION ALL SELECT n.started_at, 3, 'node started', n.node,"
+		" UNION ALL SELECT n.started_at, " LINE(NODE_STARTED) ", 'node started', n.node,"
 		" CASE WHEN n.status = 'waiting' THEN 'waits for ' || n.reason ||"
 		" coalesce(', until ' || n.due, '') WHEN n.attempt > 0 THEN 'call of the host' END"
 		" FROM _pulse.node n WHERE n.run = $1"
 		" AND (n.ended_at IS NULL OR n.ended_at > n.started_at)"
-		" UNION ALL SELECT n.ended_at, 6, 'node ' || n.status, n.node,"
+		" UNION ALL SELECT n.ended_at, " LINE(NODE_ENDED) ", 'node ' || n.status, n.node,"
 		" CASE WHEN n.status = 'failed' OR n.status = 'skipped' AND n.reason = 'error'"
 		" THEN n.error ->> 'message' WHEN n.status = 'skipped' THEN n.reason"
 		" WHEN n.attempt > 1 THEN format('attempt %s', n.attempt) END"
 		" FROM _pulse.node n WHERE n.run = $1"
 		/* what their rows cannot hold */
-		" UNION ALL SELECT a.ended_at, 5, 'attempt ' || a.outcome, a.node,"
+		" UNION ALL SELECT a.ended_at, " LINE(ATTEMPT) ", 'attempt ' || a.outcome, a.node,"
 		" concat_ws(', ', format('attempt %s', a.attempt), 'HTTP ' || a.http_status,"
 		" a.class, a.error ->> 'message') FROM _pulse.attempt a WHERE a.run = $1"
-		" UNION ALL SELECT s.at, 1, 'signal accepted', NULL,"
+		" UNION ALL SELECT s.at, " LINE(ACCEPTED) ", 'signal accepted', NULL,"
 		" s.name || coalesce(', from ' || s.actor, '') FROM _pulse.signal s WHERE s.run = $1"
-		" UNION ALL SELECT s.settled_at, 4, 'signal ' || s.state, s.node,"
+		" UNION ALL SELECT s.settled_at, " LINE(SETTLED) ", 'signal ' || s.state, s.node,"
 		" s.name || coalesce(': ' || s.reason, '') FROM _pulse.signal s WHERE s.run = $1"
-		" UNION ALL SELECT l.at, 7, CASE l.level WHEN 'operator' THEN 'operator' ELSE 'log' END,"
+		" UNION ALL SELECT l.at, CASE l.level WHEN 'operator' THEN " LINE(OPERATOR)
+		" ELSE " LINE(LOG) " END, CASE l.level WHEN 'operator' THEN 'operator' ELSE 'log' END,"
 		" l.node, CASE WHEN l.level = 'operator' THEN l.message ||"
 		" coalesce(', by ' || l.actor, '') ELSE l.level || ': ' || l.message END"
 		" FROM _pulse.log l WHERE l.run = $1"
-		") AS t WHERE t.at IS NOT NULL ORDER BY t.at, t.ord, t.node COLLATE \"C\"",
+		") AS t WHERE t.at IS NOT NULL",
 		1, {UUIDOID}
 	};
 	MemoryContext caller = CurrentMemoryContext;
@@ -170,7 +178,10 @@ pulse_view_timeline(const pg_uuid_t *run, int *n)
 	rows = MemoryContextAllocHuge(caller, sizeof(PulseTimelineRow) * Max(count, 1));
 	for (uint64 i = 0; i < count; i++)
 	{
+		bool		isnull;
+
 		(void) row_time(i, 1, &rows[i].at);
+		rows[i].order = DatumGetInt32(pulse_row_datum(i, 5, &isnull));
 		rows[i].what = pulse_row_text(i, 2, caller);
 		rows[i].node = pulse_row_text(i, 3, caller);
 		rows[i].detail = pulse_row_text(i, 4, caller);

@@ -64,15 +64,28 @@ typedef struct PulseNodeRow
 
 extern PulseNodeRow *pulse_view_nodes(const pg_uuid_t *run, int *n);
 
-/* Lines of a timeline, in order of time. */
+/* Kinds of lines of a timeline, in the order they have at the same moment. */
+#define PULSE_LINE_SUBMITTED	0
+#define PULSE_LINE_STARTED		1
+#define PULSE_LINE_ACCEPTED		2	/* signals */
+#define PULSE_LINE_OPERATOR		3
+#define PULSE_LINE_NODE_STARTED 4	/* from here by place in the graph */
+#define PULSE_LINE_SETTLED		5
+#define PULSE_LINE_ATTEMPT		6
+#define PULSE_LINE_NODE_ENDED	7
+#define PULSE_LINE_LOG			8
+#define PULSE_LINE_RUN_ENDED	9
+
 typedef struct PulseTimelineRow
 {
 	TimestampTz at;
+	int			order;			/* PULSE_LINE_... */
 	char	   *what;
 	char	   *node;			/* or NULL */
 	char	   *detail;			/* or NULL */
 } PulseTimelineRow;
 
+/* In no order. */
 extern PulseTimelineRow *pulse_view_timeline(const pg_uuid_t *run, int *n);
 
 /* Status as pulse.runs shows it, output and error, as committed now. */
