@@ -182,12 +182,14 @@ path_of(JsonReader *reader, const PulseJsonPair *last)
 	{
 		const OpenContainer *open = &reader->open[i];
 		bool		innermost = i + 1 == reader->depth;
-		uint32		member = innermost ? (uint32) (last - reader->members)
-			: reader->open[i + 1].first - 1;
+
+		/* members: those read, and of an object also the one being read */
+		uint32		next = innermost ? (uint32) (last - reader->members) + 1
+			: reader->open[i + 1].first;
 
 		if (open->object)
 		{
-			const char *key = reader->members[member].key;
+			const char *key = reader->members[next - 1].key;
 			bool		plain = key[0] != '\0' &&
 				strspn(key, "abcdefghijklmnopqrstuvwxyz"
 					   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == strlen(key) &&
@@ -206,8 +208,7 @@ path_of(JsonReader *reader, const PulseJsonPair *last)
 			}
 		}
 		else
-			path = pulse_arena_printf(reader->arena, "%s[%u]", path,
-									  member - open->first);
+			path = pulse_arena_printf(reader->arena, "%s[%u]", path, next - open->first);
 	}
 	return path;
 }
