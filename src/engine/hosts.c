@@ -286,9 +286,16 @@ pulse_hosts_reload(PulseEngine *e)
 	PulseHostRow *rows;
 	int			n;
 
-	if (!registry_stale)
+	if (!registry_stale && e->registry_loaded)
 		return;
 	host_relid = pulse_extension_table("host");
+
+	/*
+	 * A change that comes while we read is not in our snapshot: the flag it
+	 * raises must survive, so it is lowered before and not after.
+	 */
+	registry_stale = false;
+	e->registry_loaded = false;
 	rows = pulse_load_hosts(&n);
 	for (int i = 0; i < e->n_hosts; i++)
 		e->hosts[i]->gone = true;
@@ -301,9 +308,6 @@ pulse_hosts_reload(PulseEngine *e)
 		set_host(e, host, &rows[i]);
 	}
 	load_actions(e);
-
-	/* only now: an error above leaves it to be read again */
-	registry_stale = false;
 	e->registry_loaded = true;
 }
 
