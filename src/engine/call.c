@@ -446,25 +446,31 @@ pulse_calls_pump(PulseEngine *e)
 	}
 }
 
-/* When the pump must be looked at although nothing finishes. */
+/*
+ * When the pump must be looked at although nothing finishes. Only moments that let it
+ * do something: a moment in the past that changes nothing would be a hot loop.
+ */
 TimestampTz
 pulse_calls_next_due(PulseEngine *e)
 {
+	TimestampTz now = pulse_now();
 	TimestampTz due = DT_NOEND;
 
 	if (e->n_finished > 0)
-		return pulse_now();
+		return now;
 	for (int i = 0; i < e->n_hosts; i++)
 	{
 		PulseHost  *host = e->hosts[i];
 
 		if (host->queued == 0)
 			continue;
-		if (host->rate > 0 && host->tokens < 1.0)
-			due = Min(due, host->tokens_at + (TimestampTz) ((1.0 - host->tokens) / host->rate) + 1);
-		if (host->open)
+		if (host->open && host->retry_at > now)
 			due = Min(due, host->retry_at);
-		due = Min(due, dlist_container(PulseCall, link, dlist_head_node(&host->queue))->queued_at + STUCK_AFTER);
+		else if (host->rate > 0 && host->tokens < 1.0 && host->active < host->slots &&
+				 e->n_active < pulse_guc_max_in_flight && !(host->open && host->active > 0))
+			due = Min(due, host->tokens_at + (TimestampTz) ((1.0 - host->tokens) / host->rate) + 1);
+		if (host->queued > host->slots + STUCK_KEEP)
+			due = Min(due, dlist_container(PulseCall, link, dlist_head_node(&host->queue))->queued_at + STUCK_AFTER + 1);
 	}
 	return due;
 }
