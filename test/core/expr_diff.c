@@ -452,6 +452,57 @@ print_column(const char *s)
 	}
 }
 
+/* What chance would seldom find; each goes with each of the documents. */
+static const char *const corner_exprs[] = {
+	"$.a[0 ? (exists($.b[0])), last]",
+	"$.a[0 ? (exists($.b[0 to 1].c)), last]",
+	"$.a[0 ? (exists($.b[last] ? (@ > 0))), last]",
+	"$.a[last ? (@ == last)]",
+	"$.a[$.b[last]]",
+	"$.a[last - $.b.size() to last]",
+	"$.a ? (exists(@[*] ? (@ > 2)) && @ < 3)",
+	"$.a[*] ? (exists(@ ? (@ > 2)) || @ == 1)",
+	"$.c[*] ? (exists(@.d ? (@ > 1)) && @.e == 1).e",
+	"$.c ? (@.d > 1 && exists($.c ? (@.e == 2)) && @.e == 1)",
+	"$.c ? (@.d[*] ? (@ > 1) > 1 && @.e == 1)",
+	"($.a[*] + 1 > 2) is unknown",
+	"($.a[*] > \"x\") is unknown",
+	"exists($.a[*].abs())", "exists($.c.abs())", "exists(-$.c)", "exists(-$.a)", "exists(+$.c.e)",
+	"exists($.a + 1)", "exists($.a[$.c])", "exists($.a[0, $.c])", "exists(1 ? (@ > 2))",
+	"!exists($.c[*].abs())", "(exists($.c.abs())) is unknown",
+	"$.c.*", "$.*.*", "$.*[*]", "$[*].*", "$.*.size()", "$.*.type()",
+	"-$.a", "+$.a", "-$.a[*] ? (@ < -1)", "(-$.a).abs()", "-$.a.abs()", "-1.5.abs()", "(-1.5).abs()",
+	"$.a.abs().floor().ceiling()", "-$.a - -$.a[0]", "$.a[0] - 1 - 1", "$.a[0] - 1 * 2 + 3 * -1",
+	"$.c.e * $.b", "$.b * 1.00 + 0.5", "$.b[0] + $.b[0]", "$.b[0] * $.b[0] - 0.001",
+	"($.a == 1).type()", "($.a > 0) ? (@ == true)", "($.c.e == 7) ? (@ == false)",
+	"($.a > \"x\") ? (@ == null)", "($.a > \"x\").type()", "(!($.a == 1)).size()",
+	"$.a[1.9]", "$.a[-1]", "$.a[-0.5]", "$.a[2 to 0]", "$.a[0 to 100]", "$.a[100]", "$.a[2147483647]",
+	"$.a[2147483648]", "$.a[-2147483649]", "$.a[\"0\"]", "$.a[$.none]", "$.a[$.a]", "$.a[0, 0, 0]",
+	"$.s starts with \"\"", "$.s starts with \"a\"", "$.a starts with \"a\"",
+	"$.s < \"\\uffff\"", "$.s > \"\\ue000\"", "$.s == \"a\\u0301\"", "$.s[*] >= \"ab\"",
+	"null == null", "null < 1", "null != 1", "null <> $.c", "null <= null", "$.n == null",
+	"true > false", "true == 1", "$.a == $.a", "$.a != $.a", "$.c == $.c", "$.c != $.c",
+	"1 == 1 && 1 == \"1\"", "1 == \"1\" && 1 == 2", "1 == \"1\" || 1 == 1", "1 == 2 || 1 == \"1\"",
+	"1 == \"1\" || 1 == 2 || 1 == 1", "1 == \"1\" && 1 == 1 && 1 == 2",
+	"1 == 1 || 1 == 2 && 1 == 2", "(1 == 1 || 1 == 2) && 1 == 2",
+	"lax $.a", "LAX $.a", "$ . a [ * ] ? ( @ > 1 )", "$.a?(@>1)?(@<3)", "($.a)[0]", "($)", "(((1)))",
+	"$.\"a\"", "$.\"\\u0061\"", "$.\"\\x61\"", "$.\"\\u{61}\"", "$.a.size", "$.a.type", "$.true",
+	"last", "@", "$[last]", "$.a ? (@ == @)", "$ ? ($.a[0] == 1).b",
+	"1e5", "1E-2", ".5", "1.50", "0.0", "-0", "-0.0", "+5", "- 5", "--5", "+-5", "1-1", "1 -1", "2*-3"
+};
+
+static const char *const corner_docs[] = {
+	"{\"a\": [1, 2, 3, 4, 5], \"b\": [1], \"c\": [{\"d\": [1, 2], \"e\": 1}, {\"d\": 5, \"e\": 2}],"
+	" \"s\": \"ab\", \"n\": null}",
+	"{\"a\": [[1, 2], [3, \"x\"], 4.50], \"b\": 2.50, \"c\": {\"d\": \"x\", \"e\": [1, 1.0]},"
+	" \"s\": [\"a\\u0301\", \"\\ud83d\\ude00\", \"\\uffee\"], \"true\": 1}",
+	"[{\"a\": 1, \"b\": [0, 1.5]}, {\"a\": [], \"b\": {}}, {\"c\": 3}]",
+	"{\"a\": \"abc\", \"b\": null, \"c\": 1e20}",
+	"5"
+};
+
+#define N_CORNERS ((int) (lengthof(corner_exprs) * lengthof(corner_docs)))
+
 static int
 generate(uint64 seed, int n)
 {
@@ -461,6 +512,15 @@ generate(uint64 seed, int n)
 	{
 		Scope		scope = {false, false};
 
+		if (i <= N_CORNERS)
+		{
+			printf("%d\t", i);
+			print_column(corner_exprs[(i - 1) / (int) lengthof(corner_docs)]);
+			putchar('\t');
+			print_column(corner_docs[(i - 1) % (int) lengthof(corner_docs)]);
+			putchar('\n');
+			continue;
+		}
 		resetStringInfo(&out);
 		if (chance(5))
 			put("lax ");
