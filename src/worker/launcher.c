@@ -203,6 +203,7 @@ read_mail(void)
 		{
 			team->probe_wanted = true;
 			team->requested = true;
+			pulse_team_retry_now(team);
 		}
 		else
 			rescan = true;		/* a new database, which is probed anyway */
@@ -320,8 +321,14 @@ serve_signals(void)
 	CHECK_FOR_INTERRUPTS();
 	if (ConfigReloadPending)
 	{
+		HASH_SEQ_STATUS status;
+		PulseTeam  *team;
+
 		ConfigReloadPending = false;
 		ProcessConfigFile(PGC_SIGHUP);
+		hash_seq_init(&status, teams);
+		while ((team = hash_seq_search(&status)) != NULL)
+			pulse_team_retry_now(team);
 	}
 }
 

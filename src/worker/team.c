@@ -166,6 +166,14 @@ pulse_team_release(PulseTeam *team)
 	team->members = NULL;
 }
 
+void
+pulse_team_retry_now(PulseTeam *team)
+{
+	if (team->members)
+		for (int i = 0; i < PULSE_WORKERS_MAX; i++)
+			team->members[i].next_start = 0;
+}
+
 int
 pulse_team_alive(const PulseTeam *team)
 {
@@ -208,10 +216,10 @@ schedule_restart(PulseMember *member, TimestampTz now, bool in_order)
 		member->next_start = now;
 		return;
 	}
-	if (lived >= HEALTHY_LIFE_MS)
+	if (lived >= HEALTHY_LIFE_MS || (in_order && lived >= LEAVE_GRACE_MS))
 		member->failures = 0;
 	member->failures++;
-	if (member->failures == 1 || (in_order && lived >= 100))
+	if (member->failures == 1)
 		member->next_start = now;
 	else
 		member->next_start =

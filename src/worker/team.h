@@ -49,6 +49,9 @@ typedef struct PulseTeam
 extern TimestampTz pulse_team_advance(PulseTeam *team, TimestampTz now,
 									  bool blocked, bool may_probe, bool *probing);
 
+/* Somebody has changed something: what is backed off is tried at once. */
+extern void pulse_team_retry_now(PulseTeam *team);
+
 /* Workers not known to have ended. */
 extern int	pulse_team_alive(const PulseTeam *team);
 

@@ -108,14 +108,14 @@ before_statement(Node *stmt)
 			pulse_wake_databases();
 			break;
 		case T_CreateExtensionStmt:
-			{
-				CreateExtensionStmt *create = (CreateExtensionStmt *) stmt;
+		{
+			CreateExtensionStmt *create = (CreateExtensionStmt *) stmt;
 
 				if (strcmp(create->extname, PULSE_EXTENSION_NAME) == 0 ||
 					option_given(create->options, "cascade"))
 					pulse_wake_extension();
-			}
-			break;
+		}
+		break;
 		case T_AlterExtensionStmt:
 			if (strcmp(((AlterExtensionStmt *) stmt)->extname,
 					   PULSE_EXTENSION_NAME) == 0)
