@@ -362,29 +362,29 @@ exec_steps(Eval *eval, const PulseExprNode *node, int at,
 				return exec_index(eval, node, at, item, found);
 
 			case PULSE_ACCESS_FILTER:
-				{
-					const PulseJson *outer = eval->current;
-					PulseTruth	truth;
+			{
+				const PulseJson *outer = eval->current;
+				PulseTruth truth;
 
 					if (unwrap && item->type == PULSE_JSON_ARRAY)
 						return exec_items(eval, node, at, item, found, false);
-					eval->current = item;
-					truth = exec_predicate(eval, step->filter);
-					eval->current = outer;
-					if (eval->fatal)
+				eval->current = item;
+				truth = exec_predicate(eval, step->filter);
+				eval->current = outer;
+				if (eval->fatal)
 						return RESULT_ERROR;
-					if (truth != PULSE_TRUE)
+				if (truth != PULSE_TRUE)
 						return RESULT_EMPTY;
-					break;
-				}
+				break;
+			}
 
 			case PULSE_ACCESS_TYPE:
-				{
-					const char *name = type_name(item);
+			{
+				const char *name = type_name(item);
 
 					item = pulse_json_string(eval->arena, name);
-					break;
-				}
+				break;
+			}
 
 			case PULSE_ACCESS_SIZE:
 				item = pulse_json_int(eval->arena,
@@ -591,16 +591,16 @@ compare(Eval *eval, PulseExprOp op, const PulseJson *a, const PulseJson *b)
 			cmp = pulse_number_compare(a, b);
 			break;
 		case PULSE_JSON_STRING:
-			{
-				uint32		common = Min(a->len, b->len);
+		{
+			uint32 common = Min(a->len, b->len);
 
 				if (!charge(eval, common / TEXT_BYTES_PER_STEP))
 					return PULSE_UNKNOWN;
-				cmp = memcmp(a->u.text, b->u.text, common);
-				if (cmp == 0)
+			cmp = memcmp(a->u.text, b->u.text, common);
+			if (cmp == 0)
 					cmp = a->len < b->len ? -1 : a->len > b->len;
-				break;
-			}
+			break;
+		}
 		default:
 			return PULSE_UNKNOWN;
 	}
@@ -772,15 +772,15 @@ exec_node(Eval *eval, const PulseExprNode *node, Seq *found)
 		case PULSE_EXPR_MINUS:
 			return exec_sign(eval, node, found);
 		default:
-			{
-				PulseTruth	truth = exec_predicate(eval, node);
+		{
+			PulseTruth truth = exec_predicate(eval, node);
 
 				if (eval->fatal)
 					return RESULT_ERROR;
-				item = truth == PULSE_UNKNOWN ? &pulse_json_null
+			item = truth == PULSE_UNKNOWN ? &pulse_json_null
 					: pulse_json_bool(truth == PULSE_TRUE);
-				break;
-			}
+			break;
+		}
 	}
 	return exec_steps(eval, node, 0, item, found, true);
 }

@@ -1,6 +1,6 @@
 /*
  * expr_parse.c
- *		Parses expressions and finds out what they read.
+ *		Parses expressions.
  *
  * Owns the grammar: the stated subset of SQL/JSON path.  What the server's grammar
  * would refuse is bad_expression; what it has and the subset has not is
@@ -129,19 +129,12 @@ make_unary(Parser *parser, PulseExprKind kind, PulseExprNode *arg)
 	return node;
 }
 
-/* True when a vector of n entries is full: it grows at powers of two. */
-static inline bool
-is_full(int n)
-{
-	return (n & (n - 1)) == 0;
-}
-
 static void
 add_arg(Parser *parser, PulseExprNode *node, PulseExprNode *arg, char op)
 {
 	int			n = node->n_args;
 
-	if (is_full(n))
+	if (pulse_expr_full(n))
 	{
 		size_t		cap = n == 0 ? 1 : (size_t) n * 2;
 
@@ -161,7 +154,7 @@ add_step(Parser *parser, PulseExprNode *node, PulseStepKind kind)
 {
 	int			n = node->n_steps;
 
-	if (is_full(n))
+	if (pulse_expr_full(n))
 		node->steps = pulse_arena_grow(parser->arena, node->steps,
 									   sizeof(PulseExprStep) * (size_t) n,
 									   sizeof(PulseExprStep) * (n == 0 ? 1 : (size_t) n * 2));
@@ -292,7 +285,7 @@ parse_subscripts(Parser *parser, PulseExprNode *node)
 		Piece		piece = parse_sum(parser);
 
 		require_value(parser, &piece);
-		if (is_full(n))
+		if (pulse_expr_full(n))
 			ranges = pulse_arena_grow(parser->arena, ranges,
 									  sizeof(PulseExprRange) * (size_t) n,
 									  sizeof(PulseExprRange) * (n == 0 ? 1 : (size_t) n * 2));
@@ -338,16 +331,16 @@ parse_steps(Parser *parser, PulseExprNode *node)
 				parse_subscripts(parser, node);
 				break;
 			case PULSE_TOKEN_QUESTION:
-				{
-					PulseExprNode *filter;
+			{
+				PulseExprNode *filter;
 
 					pulse_expr_advance(parser);
-					parser->filters++;
-					filter = parse_bracketed_predicate(parser);
-					parser->filters--;
-					add_step(parser, node, PULSE_ACCESS_FILTER)->filter = filter;
-					break;
-				}
+				parser->filters++;
+				filter = parse_bracketed_predicate(parser);
+				parser->filters--;
+				add_step(parser, node, PULSE_ACCESS_FILTER)->filter = filter;
+				break;
+			}
 			default:
 				return any;
 		}
@@ -440,23 +433,23 @@ parse_primary(Parser *parser)
 			piece.node = parse_name(parser);
 			break;
 		case PULSE_TOKEN_OPEN:
-			{
-				Piece		inner;
+		{
+			Piece inner;
 
 				pulse_expr_advance(parser);
-				enter(parser);
-				inner = parse_or(parser);
-				parser->depth--;
-				expect(parser, PULSE_TOKEN_CLOSE, "\")\"");
-				piece.node = inner.node;
-				piece.predicate = inner.predicate;
-				piece.bracketed = inner.predicate;
+			enter(parser);
+			inner = parse_or(parser);
+			parser->depth--;
+			expect(parser, PULSE_TOKEN_CLOSE, "\")\"");
+			piece.node = inner.node;
+			piece.predicate = inner.predicate;
+			piece.bracketed = inner.predicate;
 
 				/* a predicate with accessors is a value */
 				if (!parser->failed && parse_steps(parser, piece.node))
 					piece.predicate = piece.bracketed = false;
-				return piece;
-			}
+			return piece;
+		}
 		case PULSE_TOKEN_ANY_PATH:
 			fail_unsupported(parser, parser->token.start, "**");
 			break;
@@ -734,139 +727,6 @@ parse_or(Parser *parser)
 	return parse_junction(parser, PULSE_EXPR_OR);
 }
 
-/* ---- what it reads, and how deep it is ---- */
-
-static void
-add_name(PulseArena *arena, const char ***names, int *n, const char *name)
-{
-	if (is_full(*n))
-		*names = pulse_arena_grow(arena, *names, sizeof(char *) * (size_t) *n,
-								  sizeof(char *) * (*n == 0 ? 1 : (size_t) *n * 2));
-	(*names)[(*n)++] = name;
-}
-
-/* Notes what a path from the root reads. */
-static void
-note_root(PulseExpr *expr, PulseArena *arena, const PulseExprNode *node)
-{
-	PulseExprRefs *refs = &expr->refs;
-	const PulseExprStep *steps = node->steps;
-
-	if (node->n_steps == 0 || steps[0].kind != PULSE_ACCESS_KEY)
-	{
-		refs->all_nodes = true;
-		add_name(arena, &refs->members, &refs->n_members, "*");
-	}
-	else if (strcmp(steps[0].key, "nodes") != 0)
-		add_name(arena, &refs->members, &refs->n_members, steps[0].key);
-	else if (node->n_steps > 1 && steps[1].kind == PULSE_ACCESS_KEY)
-		add_name(arena, &refs->nodes, &refs->n_nodes, steps[1].key);
-	else
-		refs->all_nodes = true;
-}
-
-/*
- * Fills in the heights, and the references in the order of the text. The recursion
- * is bounded by the nesting of the text.
- */
-static void
-finish(PulseExpr *expr, PulseArena *arena, PulseExprNode *node)
-{
-	int			height = 0;
-
-	if (node->kind == PULSE_EXPR_ROOT)
-		note_root(expr, arena, node);
-	for (int i = 0; i < node->n_args; i++)
-	{
-		finish(expr, arena, node->args[i]);
-		height = Max(height, node->args[i]->height);
-	}
-	for (int i = 0; i < node->n_steps; i++)
-	{
-		PulseExprStep *step = &node->steps[i];
-
-		if (step->filter != NULL)
-		{
-			finish(expr, arena, step->filter);
-			height = Max(height, step->filter->height);
-		}
-		for (int j = 0; j < step->n_ranges; j++)
-		{
-			finish(expr, arena, step->ranges[j].from);
-			height = Max(height, step->ranges[j].from->height);
-			if (step->ranges[j].to != NULL)
-			{
-				finish(expr, arena, step->ranges[j].to);
-				height = Max(height, step->ranges[j].to->height);
-			}
-		}
-	}
-	/* each step may recurse twice: into the items of an array, then on */
-	node->height = height + 2 + 2 * node->n_steps;
-}
-
-typedef struct NamePlace
-{
-	const char *name;
-	int			place;
-} NamePlace;
-
-static int
-compare_names(const void *a, const void *b)
-{
-	const NamePlace *x = a;
-	const NamePlace *y = b;
-	int			cmp = strcmp(x->name, y->name);
-
-	return cmp != 0 ? cmp : x->place - y->place;
-}
-
-/* Keeps the first of each name, in place; returns how many are left. */
-static int
-unique_names(PulseArena *arena, const char **names, int n)
-{
-	NamePlace  *sorted;
-	int			kept = 0;
-
-	if (n < 2)
-		return n;
-	sorted = pulse_arena_alloc(arena, sizeof(NamePlace) * (size_t) n);
-	for (int i = 0; i < n; i++)
-	{
-		sorted[i].name = names[i];
-		sorted[i].place = i;
-	}
-	qsort(sorted, (size_t) n, sizeof(NamePlace), compare_names);
-	for (int i = 1; i < n; i++)
-	{
-		if (strcmp(sorted[i].name, sorted[i - 1].name) == 0)
-			names[sorted[i].place] = NULL;
-	}
-	for (int i = 0; i < n; i++)
-	{
-		if (names[i] != NULL)
-			names[kept++] = names[i];
-	}
-	return kept;
-}
-
-void
-pulse_expr_refs_unique(PulseArena *arena, PulseExprRefs *refs)
-{
-	refs->n_nodes = unique_names(arena, refs->nodes, refs->n_nodes);
-	refs->n_members = unique_names(arena, refs->members, refs->n_members);
-}
-
-void
-pulse_expr_refs_merge(PulseArena *arena, PulseExprRefs *to, const PulseExprRefs *from)
-{
-	for (int i = 0; i < from->n_nodes; i++)
-		add_name(arena, &to->nodes, &to->n_nodes, from->nodes[i]);
-	for (int i = 0; i < from->n_members; i++)
-		add_name(arena, &to->members, &to->n_members, from->members[i]);
-	to->all_nodes |= from->all_nodes;
-}
-
 /* ---- the entrances ---- */
 
 static void
@@ -927,8 +787,7 @@ pulse_expr_parse(PulseArena *arena, const char *text, size_t len,
 	expr = pulse_arena_zalloc(arena, sizeof(PulseExpr));
 	expr->root = piece.node;
 	expr->text = parser.text;
-	finish(expr, arena, expr->root);
-	pulse_expr_refs_unique(arena, &expr->refs);
+	pulse_expr_finish(expr, arena);
 	if (expr->root->height > PULSE_EXPR_MAX_HEIGHT)
 	{
 		pulse_expr_fail(&parser, parser.text, "bad_expression", NULL,
@@ -936,12 +795,6 @@ pulse_expr_parse(PulseArena *arena, const char *text, size_t len,
 		return NULL;
 	}
 	return expr;
-}
-
-const PulseExprRefs *
-pulse_expr_refs(const PulseExpr *expr)
-{
-	return &expr->refs;
 }
 
 const char *

@@ -99,6 +99,16 @@ struct PulseExpr
 	const char *text;
 };
 
+/* True when a vector of n entries is full: those here grow at powers of two. */
+static inline bool
+pulse_expr_full(int n)
+{
+	return (n & (n - 1)) == 0;
+}
+
+/* Fills in heights and references of a tree that has just been parsed. */
+extern void pulse_expr_finish(PulseExpr *expr, PulseArena *arena);
+
 /* As pulse_expr_value, but takes its steps from a purse that others share. */
 extern const PulseJson *pulse_expr_value_steps(const PulseExpr *expr, const PulseJson *root,
 											   PulseArena *arena, int64 *steps,

@@ -231,33 +231,33 @@ pulse_json_copy(PulseArena *arena, const PulseJson *value)
 		case PULSE_JSON_NUMBER:
 			return make_text(arena, PULSE_JSON_NUMBER, value->u.text, value->len);
 		case PULSE_JSON_ARRAY:
-			{
-				const PulseJson **items;
+		{
+			const PulseJson **items;
 
 				if (value->len == 0)
 					return &empty_array;
-				items = pulse_arena_alloc(arena, sizeof(PulseJson *) * value->len);
-				for (uint32 i = 0; i < value->len; i++)
+			items = pulse_arena_alloc(arena, sizeof(PulseJson *) * value->len);
+			for (uint32 i = 0; i < value->len; i++)
 					items[i] = pulse_json_copy(arena, value->u.items[i]);
-				return pulse_json_array(arena, items, value->len);
-			}
+			return pulse_json_array(arena, items, value->len);
+		}
 		case PULSE_JSON_OBJECT:
-			{
-				PulseJsonPair *pairs;
+		{
+			PulseJsonPair *pairs;
 
 				if (value->len == 0)
 					return &empty_object;
-				pairs = pulse_arena_alloc(arena, sizeof(PulseJsonPair) * value->len);
-				for (uint32 i = 0; i < value->len; i++)
-				{
-					const PulseJsonPair *pair = &value->u.pairs[i];
+			pairs = pulse_arena_alloc(arena, sizeof(PulseJsonPair) * value->len);
+			for (uint32 i = 0; i < value->len; i++)
+			{
+				const PulseJsonPair *pair = &value->u.pairs[i];
 
 					pairs[i].key = pulse_arena_strndup(arena, pair->key, pair->key_len);
-					pairs[i].key_len = pair->key_len;
-					pairs[i].value = pulse_json_copy(arena, pair->value);
-				}
-				return pulse_json_object(arena, pairs, value->len);
+				pairs[i].key_len = pair->key_len;
+				pairs[i].value = pulse_json_copy(arena, pair->value);
 			}
+			return pulse_json_object(arena, pairs, value->len);
+		}
 	}
 	return &pulse_json_null;	/* not reached */
 }

@@ -120,36 +120,36 @@ eval_part(Evaluation *evaluation, const Part *part)
 										  evaluation->arena, &evaluation->steps,
 										  evaluation->error);
 		case PART_ARRAY:
-			{
-				const PulseJson **items;
+		{
+			const PulseJson **items;
 
 				items = pulse_arena_alloc(evaluation->arena,
 										  sizeof(PulseJson *) * part->n);
-				for (uint32 i = 0; i < part->n; i++)
-				{
-					items[i] = eval_part(evaluation, part->parts[i]);
-					if (items[i] == NULL)
-						return NULL;
-				}
-				return pulse_json_array(evaluation->arena, items, part->n);
-			}
-		case PART_OBJECT:
+			for (uint32 i = 0; i < part->n; i++)
 			{
-				PulseJsonPair *pairs;
+				items[i] = eval_part(evaluation, part->parts[i]);
+				if (items[i] == NULL)
+						return NULL;
+			}
+			return pulse_json_array(evaluation->arena, items, part->n);
+		}
+		case PART_OBJECT:
+		{
+			PulseJsonPair *pairs;
 
 				pairs = pulse_arena_alloc(evaluation->arena,
 										  sizeof(PulseJsonPair) * part->n);
-				for (uint32 i = 0; i < part->n; i++)
-				{
-					/* in the order of the source, which is that of jsonb */
+			for (uint32 i = 0; i < part->n; i++)
+			{
+				/* in the order of the source, which is that of jsonb */
 					pairs[i].key = part->value->u.pairs[i].key;
-					pairs[i].key_len = part->value->u.pairs[i].key_len;
-					pairs[i].value = eval_part(evaluation, part->parts[i]);
-					if (pairs[i].value == NULL)
+				pairs[i].key_len = part->value->u.pairs[i].key_len;
+				pairs[i].value = eval_part(evaluation, part->parts[i]);
+				if (pairs[i].value == NULL)
 						return NULL;
-				}
-				return pulse_json_object(evaluation->arena, pairs, part->n);
 			}
+			return pulse_json_object(evaluation->arena, pairs, part->n);
+		}
 	}
 	return NULL;				/* not reached */
 }
