@@ -146,10 +146,34 @@ guard_mark(PulseEngine *e, PulseRun *run, const PulseCommand *cmd)
 	}
 }
 
+/* True if this timer is set only to be cleared again further on in the same step. */
+static bool
+cleared_later(const PulseRun *run, int at, int last_clear)
+{
+	const PulseCommand *set = &run->commands[at];
+
+	for (int i = at + 1; i <= last_clear; i++)
+	{
+		const PulseCommand *cmd = &run->commands[i];
+
+		if (cmd->kind == PULSE_CMD_TIMER_CLEAR && cmd->node == set->node &&
+			cmd->timer == set->timer && cmd->due == set->due)
+			return true;
+	}
+	return false;
+}
+
 static void
 write_commands(PulseEngine *e, PulseRun *run)
 {
 	bool		run_written = false;
+	int			last_clear = -1;
+
+	for (int i = 0; i < run->n_commands; i++)
+	{
+		if (run->commands[i].kind == PULSE_CMD_TIMER_CLEAR)
+			last_clear = i;
+	}
 
 	/* the last word on the run's row counts, so it is written once */
 	for (int i = 0; i < run->n_commands; i++)
@@ -167,6 +191,10 @@ write_commands(PulseEngine *e, PulseRun *run)
 				run_written = true;
 				break;
 			case PULSE_CMD_TIMER_SET:
+				/* all deletes of a batch come before all inserts */
+				if (!cleared_later(run, i, last_clear))
+					write_timer(e, run, cmd);
+				break;
 			case PULSE_CMD_TIMER_CLEAR:
 				write_timer(e, run, cmd);
 				break;
