@@ -15,6 +15,10 @@
 
 #include "engine/engine_private.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "access/xact.h"
 #include "base/clock.h"
 #include "base/compat.h"
@@ -23,6 +27,13 @@
 #include "miscadmin.h"
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
+
+/* What a batch keeps of its memory, so that small ones cost no system call. */
+#define BATCH_KEEP		((Size) 128 * 1024)
+#define BATCH_BLOCK_MAX ((Size) 8 * 1024 * 1024)
+
+#define HEAP_KEEP		(16 * 1024 * 1024)
+#define HEAP_PAD		(1024 * 1024)
 
 #define SOLO_TRIES		3
 #define STRIKES_MAX		3
@@ -63,6 +74,19 @@ take_parts(PulseEngine *e)
 	}
 }
 
+/*
+ * A worker's memory goes up and down with each batch; giving the top of the heap
+ * back to the system in between costs more than the batch's own work.
+ */
+static void
+keep_heap(void)
+{
+#ifdef M_TRIM_THRESHOLD
+	(void) mallopt(M_TRIM_THRESHOLD, HEAP_KEEP);
+	(void) mallopt(M_TOP_PAD, HEAP_PAD);
+#endif
+}
+
 PulseEngine *
 pulse_engine_create(int worker, int n_workers, bool test_transport)
 {
@@ -74,7 +98,8 @@ pulse_engine_create(int worker, int n_workers, bool test_transport)
 	e->context = context;
 	e->runs_context = AllocSetContextCreate(context, "pulse runs", ALLOCSET_DEFAULT_SIZES);
 	e->calls_context = AllocSetContextCreate(context, "pulse calls", ALLOCSET_DEFAULT_SIZES);
-	e->batch = AllocSetContextCreate(context, "pulse batch", ALLOCSET_DEFAULT_SIZES);
+	e->batch = AllocSetContextCreate(context, "pulse batch", 0, BATCH_KEEP, BATCH_BLOCK_MAX);
+	e->scratch = pulse_arena_create(BATCH_KEEP);
 	e->worker = worker;
 	e->n_workers = n_workers;
 	e->test = test_transport;
@@ -87,6 +112,8 @@ pulse_engine_create(int worker, int n_workers, bool test_transport)
 			e->parts[e->n_parts++] = p;
 		}
 	}
+	if (!e->test)
+		keep_heap();
 	pg_prng_seed(&e->prng, pulse_random_seed());
 	e->next_timer = DT_NOBEGIN;
 	for (int i = 0; i < e->n_parts; i++)
@@ -528,7 +555,7 @@ pulse_engine_batch(PulseEngine *e, PulseHints *hints)
 
 	MemoryContextReset(e->batch);
 	MemoryContextSwitchTo(e->batch);
-	e->scratch = pulse_arena_create(64 * 1024);
+	pulse_arena_reset(e->scratch);
 	e->batch_runs = NULL;
 	e->n_batch_runs = e->cap_batch_runs = 0;
 	e->facts = 0;

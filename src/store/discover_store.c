@@ -4,7 +4,8 @@
  *
  * Owns the statements only; which positions to read from is the engine's business
  * (engine/stream.c).  The LATERAL form makes one descent of the index for each range,
- * whatever lies before it; workers run with plans that cannot flip.
+ * whatever lies before it; workers run with plans that cannot flip.  (An EXISTS
+ * could: it may become a hash over the whole table.  A sub-select with LIMIT cannot.)
  */
 #include "postgres.h"
 
@@ -27,8 +28,8 @@ pulse_discover_runs(const PulseRange *ranges, int n, int limit, int *found)
 		"SELECT (u.ord - 1)::int4, r.xid, r.id, r.part, r.priority, r.status,"
 		" r.tenant, r.workflow, r.version, r.submitted_at, r.start_at,"
 		" r.deadline, r.started_at, r.traceparent, r.input,"
-		" EXISTS (SELECT 1 FROM _pulse.node n WHERE n.run = r.id)"
-		" OR EXISTS (SELECT 1 FROM _pulse.signal s WHERE s.run = r.id)"
+		" (SELECT true FROM _pulse.node n WHERE n.run = r.id LIMIT 1) IS NOT NULL"
+		" OR (SELECT true FROM _pulse.signal s WHERE s.run = r.id LIMIT 1) IS NOT NULL"
 		" FROM ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4), unnest($5))"
 		" WITH ORDINALITY AS u(part, priority, xid, id, to_xid, ord)"
 		" CROSS JOIN LATERAL (SELECT * FROM _pulse.run q"
