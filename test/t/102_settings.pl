@@ -105,6 +105,24 @@ is($node->safe_psql('postgres', q[SELECT string_agg(DISTINCT application_name, '
 	'workers have set their own application_name');
 $node->safe_psql('postgres', 'DROP DATABASE hostile');
 
+# library and SQL objects of different versions
+$node->safe_psql('postgres', q[SET allow_system_table_mods = on;
+	UPDATE pg_extension SET extversion = '99' WHERE extname = 'pulse']);
+$node->poll_query_until('postgres', q[
+	SELECT count(*) = 2 FROM pg_stat_activity WHERE backend_type = 'pulse worker'
+		AND datname = 'postgres' AND query LIKE '%held%'])
+  or BAIL_OUT('not held');
+my ($rc, $out, $err) = $node->psql('postgres', q[\set VERBOSITY verbose
+	SELECT pulse.submit('one')]);
+like($err, qr/PU006/, 'functions refuse a version that they do not know');
+like($node->safe_psql('postgres', q[SELECT string_agg(detail, ' ') FROM pulse.doctor() WHERE NOT ok]),
+	qr/99/, 'doctor() says so');
+$node->safe_psql('postgres', q[SET allow_system_table_mods = on;
+	UPDATE pg_extension SET extversion = (SELECT default_version FROM pg_available_extensions
+		WHERE name = 'pulse') WHERE extname = 'pulse']);
+workers_ready($node, 'postgres', 2);
+is(run_one($node, 'postgres'), 'completed', 'on again with the right version');
+
 # no room for workers
 $node->safe_psql('postgres', 'ALTER SYSTEM SET max_worker_processes = 2');
 $node->restart;
