@@ -21,6 +21,10 @@
 /* The smallest useful piece of a read that is shared by many streams. */
 #define MIN_PIECE			16
 
+/* Held calls that go on early: how many at once, and how far ahead their timers can be. */
+#define HELD_MAX			100000
+#define HELD_HORIZON		(INT64CONST(65) * 60 * 1000000)
+
 /* Runs looked at in one batch while strikes are counted. */
 #define CAREFUL_RUNS		64
 
@@ -227,6 +231,50 @@ collect_timers(PulseEngine *e, int limit)
 	e->next_timer = pulse_discover_next_due(e->parts, e->n_parts, e->now + 1);
 }
 
+/*
+ * Calls that wait for a host go on before their time when something was mended. Their
+ * timers are listed once: what is held again meanwhile waits for its own.
+ */
+static void
+collect_held(PulseEngine *e, int limit)
+{
+	if (e->mended && e->held == NULL)
+	{
+		MemoryContext old;
+
+		e->held_context = AllocSetContextCreate(e->context, "pulse held calls",
+												ALLOCSET_DEFAULT_SIZES);
+		old = MemoryContextSwitchTo(e->held_context);
+		e->held = pulse_discover_held(e->parts, e->n_parts, e->now, e->now + HELD_HORIZON,
+									  HELD_MAX, &e->n_held);
+		MemoryContextSwitchTo(old);
+		e->held_at = 0;
+		e->mended = false;
+	}
+	if (e->held == NULL)
+		return;
+	for (; e->held_at < e->n_held && limit > 0; e->held_at++, limit--)
+	{
+		PulseTimerRow *row = &e->held[e->held_at];
+		PulseRun   *run = batch_run(e, &row->run, row->part);
+
+		GROW(run->timers, run->n_timers, run->cap_timers);
+		run->timers[run->n_timers++] = row;
+		add_fact(e, run, PULSE_FACT_TIMER, row->node)->due = pulse_time_to_unix(row->due);
+	}
+	e->more |= e->held_at < e->n_held || e->mended;
+}
+
+/* The list is at its end, and what it led to is committed. */
+static void
+end_held(PulseEngine *e)
+{
+	if (e->held == NULL || e->held_at < e->n_held)
+		return;
+	MemoryContextDelete(e->held_context);
+	e->held = NULL;
+}
+
 static void
 collect_recovery(PulseEngine *e, int limit)
 {
@@ -304,6 +352,7 @@ pulse_collect(PulseEngine *e, PulseHints *hints)
 	collect_calls(e, pulse_guc_batch_size);
 	collect_inbox(e, limit);
 	collect_timers(e, limit);
+	collect_held(e, limit);
 	collect_recovery(e, limit);
 	collect_runs(e, limit);
 }
@@ -315,6 +364,7 @@ pulse_collect_committed(PulseEngine *e)
 	dlist_mutable_iter it;
 
 	pulse_streams_commit(e->streams);
+	end_held(e);
 	dlist_foreach_modify(it, &e->finished)
 	{
 		PulseCall  *call = dlist_container(PulseCall, link, it.cur);

@@ -307,6 +307,7 @@ forget(PulseEngine *e)
 	dlist_iter	it;
 
 	pulse_streams_rollback(e->streams);
+	e->held_at = 0;
 	for (int i = 0; i < e->n_batch_runs; i++)
 		pulse_cache_drop(e, e->batch_runs[i]);
 	e->n_batch_runs = 0;

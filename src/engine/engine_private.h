@@ -195,6 +195,11 @@ struct PulseEngine
 	int			n_recover;
 	int			recover_at;
 	bool		careful;		/* the owner before ended badly: strikes first */
+	bool		mended;			/* a host or action has changed: held calls go on */
+	MemoryContext held_context;
+	PulseTimerRow *held;		/* their timers, in held_context; NULL: none */
+	int			n_held;
+	int			held_at;
 
 	/* caches */
 	struct runhash_hash *runs;

@@ -190,16 +190,17 @@ new_host(PulseEngine *e, const char *name)
 }
 
 static void
-close_circuit(PulseHost *host)
+close_circuit(PulseEngine *e, PulseHost *host)
 {
-	if (host->open || host->trips > 0 || host->throttled_until != 0)
-		host->unsaved = true;
+	if (!host->open)
+		return;
 	host->open = false;
 	host->trips = 0;
 	host->reason[0] = '\0';
 	host->opened_at = 0;
 	host->retry_at = 0;
-	host->throttled_until = 0;
+	host->unsaved = true;
+	e->mended = true;
 }
 
 static void
@@ -233,7 +234,12 @@ set_host(PulseEngine *e, PulseHost *host, const PulseHostRow *row)
 		MemoryContextDelete(host->context);
 	host->context = context;
 	if (changed)
-		close_circuit(host);	/* it may be mended: try at once */
+	{
+		/* it may be mended: try at once */
+		close_circuit(e, host);
+		host->unsaved |= host->throttled_until != 0;
+		host->throttled_until = 0;
+	}
 }
 
 static int
@@ -307,6 +313,7 @@ pulse_hosts_reload(PulseEngine *e)
 			host = new_host(e, rows[i].name);
 		set_host(e, host, &rows[i]);
 	}
+	e->mended |= e->actions_context != NULL;	/* perhaps: what is held finds out */
 	load_actions(e);
 	e->registry_loaded = true;
 }
@@ -392,7 +399,7 @@ pulse_host_learn(PulseEngine *e, PulseHost *host, const PulseAnswer *answer)
 		default:
 			if (host->open)
 				ereport(LOG, (errmsg("host \"%s\" is well again", host->name)));
-			close_circuit(host);
+			close_circuit(e, host);
 			break;
 	}
 }

@@ -141,37 +141,17 @@ pulse_discover_inbox(const PulseRange *ranges, int n, int limit, int *found)
 	return rows;
 }
 
-PulseTimerRow *
-pulse_discover_timers(const int *parts, const TimestampTz *after, int n,
-					  TimestampTz now, int limit, int *found)
+/* Runs a statement that gives part, due, run, node and kind of timers. */
+static PulseTimerRow *
+read_timers(PulseStmt *stmt, const Datum *args, int *found)
 {
-	static PulseStmt stmt = {
-		"SELECT t.part, t.due, t.run, t.node, t.kind"
-		" FROM ROWS FROM (unnest($1), unnest($2)) AS u(part, after)"
-		" CROSS JOIN LATERAL (SELECT * FROM _pulse.timer q"
-		" WHERE q.part = u.part AND q.due >= u.after AND q.due <= $3"
-		" ORDER BY q.due LIMIT $4) AS t LIMIT $4",
-		4, {INT2ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZOID, INT8OID}
-	};
 	MemoryContext caller = CurrentMemoryContext;
-	Datum	   *cols = palloc(sizeof(Datum) * 2 * (size_t) n);
-	Datum		args[4];
 	PulseStoreScope scope;
 	PulseTimerRow *rows;
 	uint64		count;
 
-	for (int i = 0; i < n; i++)
-	{
-		cols[i] = Int16GetDatum((int16) parts[i]);
-		cols[n + i] = TimestampTzGetDatum(after[i]);
-	}
-	args[0] = pulse_array(INT2OID, cols, NULL, n);
-	args[1] = pulse_array(TIMESTAMPTZOID, cols + n, NULL, n);
-	args[2] = TimestampTzGetDatum(now);
-	args[3] = Int64GetDatum(limit);
-
 	pulse_store_enter(&scope);
-	count = pulse_stmt_exec(&stmt, args, NULL, true, 0);
+	count = pulse_stmt_exec(stmt, args, NULL, true, 0);
 	rows = MemoryContextAllocZero(caller, sizeof(PulseTimerRow) * Max(count, 1));
 	for (uint64 i = 0; i < count; i++)
 	{
@@ -186,6 +166,57 @@ pulse_discover_timers(const int *parts, const TimestampTz *after, int n,
 	pulse_store_leave(&scope);
 	*found = (int) count;
 	return rows;
+}
+
+PulseTimerRow *
+pulse_discover_timers(const int *parts, const TimestampTz *after, int n,
+					  TimestampTz now, int limit, int *found)
+{
+	static PulseStmt stmt = {
+		"SELECT t.part, t.due, t.run, t.node, t.kind"
+		" FROM ROWS FROM (unnest($1), unnest($2)) AS u(part, after)"
+		" CROSS JOIN LATERAL (SELECT * FROM _pulse.timer q"
+		" WHERE q.part = u.part AND q.due >= u.after AND q.due <= $3"
+		" ORDER BY q.due LIMIT $4) AS t LIMIT $4",
+		4, {INT2ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZOID, INT8OID}
+	};
+	Datum	   *cols = palloc(sizeof(Datum) * 2 * (size_t) n);
+	Datum		args[4];
+
+	for (int i = 0; i < n; i++)
+	{
+		cols[i] = Int16GetDatum((int16) parts[i]);
+		cols[n + i] = TimestampTzGetDatum(after[i]);
+	}
+	args[0] = pulse_array(INT2OID, cols, NULL, n);
+	args[1] = pulse_array(TIMESTAMPTZOID, cols + n, NULL, n);
+	args[2] = TimestampTzGetDatum(now);
+	args[3] = Int64GetDatum(limit);
+
+	return read_timers(&stmt, args, found);
+}
+
+PulseTimerRow *
+pulse_discover_held(const int *parts, int n, TimestampTz now, TimestampTz until,
+					int limit, int *found)
+{
+	static PulseStmt stmt = {
+		"SELECT t.part, t.due, t.run, t.node, t.kind FROM unnest($1) AS u(part)"
+		" CROSS JOIN LATERAL (SELECT * FROM _pulse.timer q"
+		" WHERE q.part = u.part AND q.due > $2 AND q.due <= $3 AND q.kind = 'host'"
+		" ORDER BY q.due LIMIT $4) AS t LIMIT $4",
+		4, {INT2ARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID}
+	};
+	Datum	   *cols = palloc(sizeof(Datum) * (size_t) n);
+	Datum		args[4];
+
+	for (int i = 0; i < n; i++)
+		cols[i] = Int16GetDatum((int16) parts[i]);
+	args[0] = pulse_array(INT2OID, cols, NULL, n);
+	args[1] = TimestampTzGetDatum(now);
+	args[2] = TimestampTzGetDatum(until);
+	args[3] = Int64GetDatum(limit);
+	return read_timers(&stmt, args, found);
 }
 
 TimestampTz

@@ -83,6 +83,10 @@ extern PulseInboxRow *pulse_discover_inbox(const PulseRange *ranges, int n, int 
 extern PulseTimerRow *pulse_discover_timers(const int *parts, const TimestampTz *after, int n,
 											TimestampTz now, int limit, int *found);
 
+/* Timers of kind 'host' due after now and until `until`, at most limit. */
+extern PulseTimerRow *pulse_discover_held(const int *parts, int n, TimestampTz now,
+										  TimestampTz until, int limit, int *found);
+
 /* The next due time after `after` in any of the parts; DT_NOEND if none. */
 extern TimestampTz pulse_discover_next_due(const int *parts, int n, TimestampTz after);
 
