@@ -39,7 +39,14 @@ end_transaction(bool commit)
 	if (commit)
 		PopActiveSnapshot();
 	if (is_driven)
+	{
+		/* an error leaves more snapshots than the portal's own */
+		while (!commit && ActiveSnapshotSet() &&
+			   (ActivePortal == NULL ||
+				GetActiveSnapshot() != ActivePortal->portalSnapshot))
+			PopActiveSnapshot();
 		ForgetPortalSnapshots();
+	}
 
 	if (commit)
 		CommitTransactionCommand();
