@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
+#include "tcop/pquery.h"
 #include "utils/backend_status.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
