@@ -146,23 +146,25 @@ src/exports.txt: $(OBJS:.o=.c)
 	  sed -n 's/^extern PGDLLEXPORT void \([a-z0-9_]*\)(Datum .*/\1/p' src/*/*.h; \
 	} | awk '/^#/ {print; next} !seen[$$1]++ {print $$1, ++n}' > $@.new && mv $@.new $@
 
-# Objects depend on the flags they were built with.
+# Objects depend on the flags they were built with, archives and programs on the lists
+# of objects.
 BUILD_FLAGS := $(strip $(CC) $(CFLAGS) $(CPPFLAGS))
 ifneq ($(strip $(file < src/.build-flags)),$(BUILD_FLAGS))
 $(file > src/.build-flags,$(BUILD_FLAGS))
 endif
-$(OBJS) $(FE_CORE_OBJS) $(FE_CLI_OBJS): src/.build-flags
+$(OBJS) $(FE_CORE_OBJS) $(FE_CLI_OBJS) $(CORE_TESTS:%=%.fe.o): src/.build-flags
 
-%.fe.o: %.c
+FE_OBJS = $(FE_CORE_OBJS) $(FE_CLI_OBJS) $(CORE_TESTS:%=%.fe.o)
+$(FE_OBJS): %.fe.o: %.c
 	$(CC) -DFRONTEND $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
 
 $(FE_CLI_OBJS): CPPFLAGS += -DPULSE_VERSION='"$(EXTVERSION)"'
 
-$(CORE_LIB): $(FE_CORE_OBJS)
-	rm -f $@ && $(AR) crs $@ $^
+$(CORE_LIB): $(FE_CORE_OBJS) Makefile
+	rm -f $@ && $(AR) crs $@ $(filter %.o,$^)
 
-$(HTTP_LIB): $(HTTP:%=src/http/%.o)
-	rm -f $@ && $(AR) crs $@ $^
+$(HTTP_LIB): $(HTTP:%=src/http/%.o) Makefile
+	rm -f $@ && $(AR) crs $@ $(filter %.o,$^)
 
 pulse-run: $(FE_CLI_OBJS) $(CORE_LIB)
 	$(CC) $(CFLAGS) -o $@ $(FE_CLI_OBJS) $(CORE_LIB) $(LDFLAGS) $(FE_LINK)
@@ -170,7 +172,6 @@ pulse-run: $(FE_CLI_OBJS) $(CORE_LIB)
 $(CORE_TESTS): %: %.fe.o $(CORE_LIB) $(HTTP_LIB)
 	$(CC) $(CFLAGS) -o $@ $< $(HTTP_LIB) $(CORE_LIB) $(LDFLAGS) $(FE_LINK) \
 		-Wl,--as-needed $(SHLIB_LINK)
-.PRECIOUS: %.fe.o
 
 .PHONY: core-tests install-program lint-run format
 core-tests: $(CORE_TESTS)
