@@ -88,7 +88,8 @@ extern const PulseJson *pulse_check_payload(PulseArena *arena, Jsonb *value, con
 extern PulseRunHead *pulse_arg_run(FunctionCallInfo fcinfo, int n, PulseLevel level,
 								   bool with_inbox, const char *what);
 extern void pulse_throw_no_run(const pg_uuid_t *id) pg_attribute_noreturn();
-extern void pulse_throw_no_workflow(const char *name, int version, const char *tenant) pg_attribute_noreturn();
+extern void pulse_throw_no_workflow(const char *name, const char *tenant) pg_attribute_noreturn();
+extern void pulse_throw_no_version(const char *name, int version, const char *tenant) pg_attribute_noreturn();
 
 /* Text of an id, palloc'd. */
 extern char *pulse_uuid_out(const pg_uuid_t *id);

@@ -188,15 +188,19 @@ pulse_throw_no_run(const pg_uuid_t *id)
 }
 
 void
-pulse_throw_no_workflow(const char *name, int version, const char *tenant)
+pulse_throw_no_version(const char *name, int version, const char *tenant)
 {
-	if (version != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("workflow \"%s\" has no version %d", name, version),
-				 errdetail("There is no such version in tenant \"%s\".", tenant),
-				 errhint("SELECT version, enabled FROM pulse.workflows WHERE name = %s;",
-						 pulse_quoted(name))));
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("workflow \"%s\" has no version %d", name, version),
+			 errdetail("There is no such version in tenant \"%s\".", tenant),
+			 errhint("SELECT version, enabled FROM pulse.workflows WHERE name = %s;",
+					 pulse_quoted(name))));
+}
+
+void
+pulse_throw_no_workflow(const char *name, const char *tenant)
+{
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("workflow \"%s\" does not exist", name),
@@ -278,14 +282,19 @@ pulse_throw_findings(const PulseDiag *diag)
 		else
 			appendStringInfo(&detail, "At %s (%s).", f->path, f->code);
 	}
-	if (diag->n_errors > shown || shown > MAX_SHOWN)
-		appendStringInfo(&detail, "\nAnd %d more.",
-						 diag->n_errors - Min(shown, MAX_SHOWN));
+	if (diag->n_errors > MAX_SHOWN)
+		appendStringInfo(&detail, "\nAnd %d more; pulse.validate lists them.",
+						 diag->n_errors - MAX_SHOWN);
 	PULSE_ENSURE(first != NULL, "no finding to report");
+	if (strncmp(first->path, "$state", 6) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("state is not valid: %s", first->message),
+				 errdetail("%s", detail.data),
+				 first->hint ? errhint("%s", first->hint) : 0));
 	ereport(ERROR,
 			(errcode(ERRCODE_PULSE_INVALID_GRAPH),
 			 errmsg("graph is not valid: %s", first->message),
 			 errdetail("%s", detail.data),
-			 first->hint ? errhint("%s", first->hint) :
-			 errhint("SELECT * FROM pulse.validate(...) lists all faults.")));
+			 first->hint ? errhint("%s", first->hint) : 0));
 }

@@ -215,7 +215,7 @@ own_workflow(FunctionCallInfo fcinfo, int tenant_arg, char **name, const char *w
 	*name = workflow_arg(fcinfo, 0);
 	tenant = pulse_arg_tenant(fcinfo, tenant_arg);
 	if (!pulse_access_has(PULSE_LEVEL_READ, tenant))
-		pulse_throw_no_workflow(*name, 0, tenant);
+		pulse_throw_no_workflow(*name, tenant);
 	pulse_access_require(PULSE_LEVEL_AUTHOR, tenant, what);
 	return tenant;
 }
@@ -373,10 +373,16 @@ pulse_sql_graph(PG_FUNCTION_ARGS)
 	name = workflow_arg(fcinfo, 0);
 	version = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
 	tenant = pulse_arg_tenant(fcinfo, 2);
-	if (!pulse_access_has(PULSE_LEVEL_READ, tenant) ||
-		(!PG_ARGISNULL(1) && version <= 0) ||
-		(graph = pulse_workflow_graph(tenant, name, version, NULL)) == NULL)
-		pulse_throw_no_workflow(name, version, tenant);
+	if (!pulse_access_has(PULSE_LEVEL_READ, tenant))
+		pulse_throw_no_workflow(name, tenant);
+	if (PG_ARGISNULL(1))
+		graph = pulse_workflow_graph(tenant, name, 0, NULL);
+	else
+		graph = version > 0 ? pulse_workflow_graph(tenant, name, version, NULL) : NULL;
+	if (graph == NULL && PG_ARGISNULL(1))
+		pulse_throw_no_workflow(name, tenant);
+	if (graph == NULL)
+		pulse_throw_no_version(name, version, tenant);
 	PG_RETURN_JSONB_P(graph);
 }
 
@@ -388,17 +394,17 @@ pulse_sql_enable(PG_FUNCTION_ARGS)
 	int			version = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
 
 	if (!PG_ARGISNULL(1) && version <= 0)
-		pulse_throw_no_workflow(name, version, tenant);
+		pulse_throw_no_version(name, version, tenant);
 	switch (pulse_workflow_enable(tenant, name, version))
 	{
 		case PULSE_CHANGE_DONE:
 			pulse_wake_registry();
 			PG_RETURN_BOOL(true);
 		case PULSE_CHANGE_NO_OBJECT:
-			pulse_throw_no_workflow(name, 0, tenant);
+			pulse_throw_no_workflow(name, tenant);
 			break;
 		case PULSE_CHANGE_NO_VERSION:
-			pulse_throw_no_workflow(name, version, tenant);
+			pulse_throw_no_version(name, version, tenant);
 			break;
 		case PULSE_CHANGE_NOTHING:
 			break;
@@ -415,7 +421,7 @@ pulse_sql_disable(PG_FUNCTION_ARGS)
 	PulseChange change = pulse_workflow_disable(tenant, name, reason);
 
 	if (change == PULSE_CHANGE_NO_OBJECT)
-		pulse_throw_no_workflow(name, 0, tenant);
+		pulse_throw_no_workflow(name, tenant);
 	PG_RETURN_BOOL(change == PULSE_CHANGE_DONE);
 }
 
@@ -430,7 +436,7 @@ pulse_sql_drop_workflow(PG_FUNCTION_ARGS)
 	if (pulse_workflow_drop(tenant, name) == PULSE_CHANGE_DONE)
 		PG_RETURN_BOOL(true);
 	if (!if_exists)
-		pulse_throw_no_workflow(name, 0, tenant);
+		pulse_throw_no_workflow(name, tenant);
 	PG_RETURN_BOOL(false);
 }
 

@@ -81,7 +81,7 @@ draw_workflow(Drawing *d, const char *name, const char *tenant)
 	if (pulse_access_has(PULSE_LEVEL_READ, tenant))
 		source = pulse_workflow_graph(tenant, name, 0, NULL);
 	if (source == NULL)
-		pulse_throw_no_workflow(name, 0, tenant);
+		pulse_throw_no_workflow(name, tenant);
 	draw_jsonb(d, source);
 }
 

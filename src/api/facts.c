@@ -173,18 +173,19 @@ pulse_sql_resume(PG_FUNCTION_ARGS)
 static void
 throw_no_retry(const PulseRunHead *run)
 {
-	bool		quarantined = status_of(run) == PULSE_RUN_QUARANTINED;
+	char	   *id = pulse_uuid_out(&run->id);
+	PulseRunStatus status = status_of(run);
+	bool		live = status == PULSE_RUN_PENDING || status == PULSE_RUN_PAUSED;
+	const char *next = live ? "SELECT * FROM pulse.why('%s');" :
+	status == PULSE_RUN_QUARANTINED ? "SELECT pulse.release('%s');" : "SELECT pulse.result('%s');";
 
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("run %s cannot be retried", pulse_uuid_out(&run->id)),
-			 status_of(run) == PULSE_RUN_PENDING || status_of(run) == PULSE_RUN_PAUSED ?
-			 errdetail("It is live, and none of its calls waits for an operator.") :
+			 errmsg("run %s cannot be retried", id),
+			 live ? errdetail("It is live, and none of its calls waits for an operator.") :
 			 errdetail("Its status is %s; failed, cancelled and timed_out runs can be retried.",
 					   run->status),
-			 quarantined ?
-			 errhint("SELECT pulse.release('%s');", pulse_uuid_out(&run->id)) :
-			 errhint("SELECT * FROM pulse.why('%s');", pulse_uuid_out(&run->id))));
+			 errhint(next, id)));
 }
 
 Datum

@@ -193,7 +193,7 @@ put_tally(PulseRows *rows, const char *item, const PulseTally *tally, const char
 		put(rows, item, true, none, NULL);
 	else
 		put(rows, item, false,
-			psprintf("%lld %s: %s%s", (long long) tally->n, some, tally->names,
+			psprintf("%s (%lld): %s%s", some, (long long) tally->n, tally->names,
 					 tally->n > 5 ? ", ..." : ""), hint);
 }
 
@@ -246,21 +246,21 @@ pulse_sql_doctor(PG_FUNCTION_ARGS)
 
 	pulse_health_read(pulse_now(), &health);
 	put_tally(&rows, "actions", &health.unknown_actions, "all actions of enabled workflows are registered",
-			  "actions of enabled workflows are not registered",
+			  "actions of enabled workflows that are not registered",
 			  "SELECT pulse.register_action('name', 'host');");
-	put_tally(&rows, "hosts", &health.open_hosts, "no circuit is open", "hosts have an open circuit",
+	put_tally(&rows, "hosts", &health.open_hosts, "no circuit is open", "hosts with an open circuit",
 			  "SELECT * FROM pulse.stat_hosts WHERE circuit = 'open';");
 	put_tally(&rows, "disabled hosts", &health.disabled_hosts, "no host is disabled",
-			  "hosts are disabled", "SELECT pulse.alter_host('name', enable => true);");
+			  "disabled hosts", "SELECT pulse.alter_host('name', enable => true);");
 	put_tally(&rows, "credentials", &health.bare_hosts, "all credentials that hosts name are set",
-			  "hosts name a credential that is not set",
+			  "hosts that name a credential which is not set",
 			  "SELECT pulse.set_credential('name', 'hmac', secret => '...');");
 	put_tally(&rows, "quarantine", &health.quarantined, "no run is quarantined",
-			  "runs are quarantined", "SELECT * FROM pulse.failed_runs WHERE status = 'quarantined';");
+			  "runs in quarantine", "SELECT * FROM pulse.failed_runs WHERE status = 'quarantined';");
 	put_tally(&rows, "backlog", &health.late, "no fact and no timer is overdue",
-			  "facts or timers are overdue by more than 10 s", "SELECT * FROM pulse.stat_workers;");
+			  "facts or timers overdue by more than 10 s", "SELECT * FROM pulse.stat_workers;");
 	put_tally(&rows, "access", &health.lost_roles, "all roles with access exist",
-			  "roles with access are gone (OIDs)",
+			  "OIDs of roles with access that are gone",
 			  "DELETE FROM _pulse.access a WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = a.role::oid);");
 	return (Datum) 0;
 }

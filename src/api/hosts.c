@@ -286,7 +286,7 @@ pulse_sql_drop_host(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("host \"%s\" has actions", name),
-				 errdetail("%lld actions are registered for it.", (long long) n_actions),
+				 errdetail("Actions registered for it: %lld.", (long long) n_actions),
 				 errhint("SELECT pulse.drop_action(name) FROM pulse.actions WHERE host = %s;",
 						 pulse_quoted(name))));
 	if (!pulse_arg_bool(fcinfo, 1, false))
@@ -506,7 +506,7 @@ pulse_sql_drop_credential(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("credential \"%s\" is in use", name),
-				 errdetail("%lld hosts name it.", (long long) n_hosts),
+				 errdetail("Hosts that name it: %lld.", (long long) n_hosts),
 				 errhint("SELECT name FROM pulse.hosts WHERE credential = %s;", pulse_quoted(name))));
 	if (!pulse_arg_bool(fcinfo, 2, false))
 		ereport(ERROR,

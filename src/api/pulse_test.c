@@ -48,8 +48,8 @@ Datum
 pulse_test_drain(PG_FUNCTION_ARGS)
 {
 	PulseHints	hints = {0};
-	PulseBatchResult r;
-	int			rounds = 0;
+	volatile bool again;
+	volatile int rounds = 0;
 
 	pulse_txn_set_driven(true);
 	PG_TRY();
@@ -59,13 +59,15 @@ pulse_test_drain(PG_FUNCTION_ARGS)
 		hints.all = true;
 		do
 		{
+			PulseBatchResult r;
+
 			CHECK_FOR_INTERRUPTS();
 			(void) pulse_engine_drive(engine);
 			r = pulse_engine_batch(engine, &hints);
+			again = r.more || r.next_due <= pulse_now();
 			if (++rounds > MAX_ROUNDS)
 				elog(ERROR, "the engine does not come to rest");
-		} while (r.more || (r.failed && r.next_due <= pulse_now()) ||
-				 (!r.failed && r.next_due <= pulse_now()));
+		} while (again);
 	}
 	PG_FINALLY();
 	{

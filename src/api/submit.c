@@ -140,11 +140,11 @@ find_workflow(const char *tenant, const char *name, int asked)
 
 	generation = cache_generation;
 	if (!pulse_workflow_find(tenant, name, asked, &info))
-		pulse_throw_no_workflow(name, 0, tenant);
+		pulse_throw_no_workflow(name, tenant);
 	if (!info.enabled)
 		throw_disabled(name, &info);
 	if (info.version == 0)
-		pulse_throw_no_workflow(name, asked, tenant);
+		pulse_throw_no_version(name, asked, tenant);
 
 	old = MemoryContextSwitchTo(cache_context);
 	w = palloc0(sizeof(*w));
@@ -336,7 +336,7 @@ pulse_api_submit(const PulseSubmitArgs *a)
 	if (!pulse_access_has(PULSE_LEVEL_SUBMIT, a->tenant))
 	{
 		if (!pulse_access_has(PULSE_LEVEL_READ, a->tenant))
-			pulse_throw_no_workflow(a->workflow, 0, a->tenant);
+			pulse_throw_no_workflow(a->workflow, a->tenant);
 		pulse_access_require(PULSE_LEVEL_SUBMIT, a->tenant, "submit a run");
 	}
 	check_args(a);
