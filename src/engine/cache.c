@@ -16,7 +16,8 @@
 #include "common/hashfn.h"
 #include "store/jsonb.h"
 
-#define MAX_GRAPHS 1000			/* unused ones beyond that are dropped */
+/* Graphs that no cached run uses are dropped beyond this number. */
+#define MAX_IDLE_GRAPHS 1000
 
 typedef struct RunSlot
 {
@@ -36,12 +37,47 @@ typedef struct RunSlot
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
+typedef struct GraphSlot
+{
+	PulseGraphKey key;
+	PulseGraphEntry *entry;
+	char		status;
+} GraphSlot;
+
+static inline uint32
+graph_key_hash(const PulseGraphKey *key)
+{
+	uint32		h = hash_bytes((const unsigned char *) key->workflow, (int) strlen(key->workflow));
+
+	h = hash_combine(h, hash_bytes((const unsigned char *) key->tenant, (int) strlen(key->tenant)));
+	return hash_combine(h, murmurhash32((uint32) key->version));
+}
+
+static inline bool
+graph_key_equal(const PulseGraphKey *a, const PulseGraphKey *b)
+{
+	return a->version == b->version && strcmp(a->workflow, b->workflow) == 0 &&
+		strcmp(a->tenant, b->tenant) == 0;
+}
+
+#define SH_PREFIX graphhash
+#define SH_ELEMENT_TYPE GraphSlot
+#define SH_KEY_TYPE PulseGraphKey
+#define SH_KEY key
+#define SH_HASH_KEY(tb, key) graph_key_hash(&(key))
+#define SH_EQUAL(tb, a, b) graph_key_equal(&(a), &(b))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
 void
 pulse_cache_init(PulseEngine *e)
 {
 	e->runs = runhash_create(e->context, 1024, NULL);
 	dlist_init(&e->run_lru);
-	dlist_init(&e->graph_lru);
+	e->graphs = graphhash_create(e->context, 64, NULL);
+	dlist_init(&e->idle_graphs);
 }
 
 PulseRun *
@@ -91,24 +127,51 @@ static void
 graph_release(PulseEngine *e, PulseGraphEntry *g)
 {
 	Assert(g->refs > 0);
-	g->refs--;
-	if (g->refs == 0 && e->n_graphs > MAX_GRAPHS)
+	if (--g->refs == 0)
+		dlist_push_tail(&e->idle_graphs, &g->idle);
+}
+
+/* The longest idle graphs go when there are many; between batches only. */
+static void
+trim_graphs(PulseEngine *e)
+{
+	int			idle = 0;
+	dlist_mutable_iter it;
+
+	if (e->graphs->members <= MAX_IDLE_GRAPHS)
+		return;
+	dlist_foreach_modify(it, &e->idle_graphs)
+		idle++;
+	dlist_foreach_modify(it, &e->idle_graphs)
 	{
-		dlist_delete(&g->lru);
-		e->n_graphs--;
+		PulseGraphEntry *g = dlist_container(PulseGraphEntry, idle, it.cur);
+
+		if (idle-- <= MAX_IDLE_GRAPHS)
+			break;
+		dlist_delete(&g->idle);
+		graphhash_delete(e->graphs, g->key);
 		pulse_graph_free(g->graph);
 		MemoryContextDelete(g->context);
 	}
 }
 
+/* Forgets what is known of a run, but not the entry. */
+void
+pulse_cache_unload(PulseEngine *e, PulseRun *run)
+{
+	pulse_state_free(run->state);
+	run->state = NULL;
+	if (run->graph != NULL)
+		graph_release(e, run->graph);
+	run->graph = NULL;
+}
+
 void
 pulse_cache_drop(PulseEngine *e, PulseRun *run)
 {
+	pulse_cache_unload(e, run);
 	dlist_delete(&run->lru);
 	runhash_delete(e->runs, run->id);
-	pulse_state_free(run->state);
-	if (run->graph != NULL)
-		graph_release(e, run->graph);
 	pfree(run);
 }
 
@@ -126,6 +189,7 @@ pulse_cache_trim(PulseEngine *e)
 	dlist_mutable_iter it;
 	int			dropped = 0;
 
+	trim_graphs(e);
 	if (MemoryContextMemAllocated(e->runs_context, true) <= limit)
 		return;
 	dlist_foreach_modify(it, &e->run_lru)
@@ -146,28 +210,11 @@ pulse_cache_trim(PulseEngine *e)
  */
 
 static PulseGraphEntry *
-graph_find(PulseEngine *e, const char *tenant, const char *workflow, int version)
+graph_load(PulseEngine *e, const PulseGraphKey *key)
 {
-	dlist_iter	it;
-
-	dlist_foreach(it, &e->graph_lru)
-	{
-		PulseGraphEntry *g = dlist_container(PulseGraphEntry, lru, it.cur);
-
-		if (g->version == version && strcmp(g->workflow, workflow) == 0 &&
-			strcmp(g->tenant, tenant) == 0)
-		{
-			dlist_move_head(&e->graph_lru, &g->lru);
-			return g;
-		}
-	}
-	return NULL;
-}
-
-static PulseGraphEntry *
-graph_load(PulseEngine *e, const char *tenant, const char *workflow, int version)
-{
-	Jsonb	   *document = pulse_load_graph(tenant, workflow, version);
+	Jsonb	   *document = pulse_load_graph(key->tenant, key->workflow, key->version);
+	GraphSlot  *slot;
+	bool		found;
 	MemoryContext context;
 	MemoryContext old;
 	PulseGraphEntry *g;
@@ -177,7 +224,8 @@ graph_load(PulseEngine *e, const char *tenant, const char *workflow, int version
 	if (document == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("version %d of workflow \"%s\" does not exist", version, workflow),
+				 errmsg("version %d of workflow \"%s\" does not exist",
+						key->version, key->workflow),
 				 errdetail("A run refers to it.")));
 
 	context = AllocSetContextCreate(e->batch, "pulse graph", ALLOCSET_DEFAULT_SIZES);
@@ -189,20 +237,34 @@ graph_load(PulseEngine *e, const char *tenant, const char *workflow, int version
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("stored graph of workflow \"%s\" version %d is invalid",
-						workflow, version),
+						key->workflow, key->version),
 				 errdetail("%s: %s", diag.items[0].path, diag.items[0].message)));
 	g = palloc0(sizeof(PulseGraphEntry));
-	g->tenant = pstrdup(tenant);
-	g->workflow = pstrdup(workflow);
-	g->version = version;
+	g->key.tenant = pstrdup(key->tenant);
+	g->key.workflow = pstrdup(key->workflow);
+	g->key.version = key->version;
 	g->graph = graph;
 	g->context = context;
 	MemoryContextSwitchTo(old);
 
 	/* complete: from here on it outlives the batch */
+	slot = graphhash_insert(e->graphs, g->key, &found);
+	slot->entry = g;
 	MemoryContextSetParent(context, e->context);
-	dlist_push_head(&e->graph_lru, &g->lru);
-	e->n_graphs++;
+	dlist_push_tail(&e->idle_graphs, &g->idle);
+	return g;
+}
+
+/* The graph of a version, with one reference more. */
+static PulseGraphEntry *
+graph_get(PulseEngine *e, const PulseRunRow *row)
+{
+	PulseGraphKey key = {row->tenant, row->workflow, row->version};
+	GraphSlot  *slot = graphhash_lookup(e->graphs, key);
+	PulseGraphEntry *g = slot ? slot->entry : graph_load(e, &key);
+
+	if (g->refs++ == 0)
+		dlist_delete(&g->idle);
 	return g;
 }
 
@@ -223,26 +285,20 @@ static void
 make_state(PulseEngine *e, PulseRun *run)
 {
 	const PulseRunRow *row = run->row;
-	PulseGraphEntry *g = graph_find(e, row->tenant, row->workflow, row->version);
 	PulseRunState *state;
 	MemoryContext old;
 
-	if (g == NULL)
-		g = graph_load(e, row->tenant, row->workflow, row->version);
-
+	/* the cache owns both as soon as they are there, whatever happens below */
+	run->graph = graph_get(e, row);
 	old = MemoryContextSwitchTo(e->runs_context);
-	state = pulse_state_create(g->graph);
+	state = pulse_state_create(run->graph->graph);
 	MemoryContextSwitchTo(old);
-
-	/* from here on the cache owns it, whatever happens below */
 	run->state = state;
-	run->graph = g;
-	g->refs++;
 	run->part = row->part;
 	run->priority = row->priority;
 	memcpy(state->id.b, row->id.data, 16);
-	state->tenant = g->tenant;
-	state->workflow = g->workflow;
+	state->tenant = run->graph->key.tenant;
+	state->workflow = run->graph->key.workflow;
 	state->version = row->version;
 	if (!pulse_run_status_parse(row->status, &state->status))
 		ereport(ERROR,

@@ -358,11 +358,7 @@ work_solo(PulseEngine *e, PulseRun *run)
 
 			/* start again from the rows */
 			pulse_writes_init(&e->writes);
-			pulse_state_free(run->state);
-			run->state = NULL;
-			if (run->graph != NULL)
-				run->graph->refs--;
-			run->graph = NULL;
+			pulse_cache_unload(e, run);
 			run->loaded = false;
 			run->missing = false;
 			run->dropped = false;

@@ -24,16 +24,22 @@
 #include "store/load_store.h"
 #include "store/part_store.h"
 
-/* A graph shared by the runs of one workflow version. Context of its own. */
-typedef struct PulseGraphEntry
+/* Which version of which workflow. */
+typedef struct PulseGraphKey
 {
 	const char *tenant;
 	const char *workflow;
 	int			version;
+} PulseGraphKey;
+
+/* A graph shared by the runs of one workflow version. Context of its own. */
+typedef struct PulseGraphEntry
+{
+	PulseGraphKey key;
 	PulseGraph *graph;
 	int			refs;			/* cached runs that use it */
 	MemoryContext context;
-	dlist_node	lru;
+	dlist_node	idle;			/* in engine->idle_graphs while refs is 0 */
 } PulseGraphEntry;
 
 /* A fact whose node is known by name until the run is loaded. */
@@ -204,8 +210,8 @@ struct PulseEngine
 	/* caches */
 	struct runhash_hash *runs;
 	dlist_head	run_lru;		/* least recently used first */
-	dlist_head	graph_lru;
-	int			n_graphs;
+	struct graphhash_hash *graphs;
+	dlist_head	idle_graphs;	/* without runs, longest idle first */
 
 	/* the outside */
 	PulseMux   *mux;
@@ -244,6 +250,7 @@ struct PulseEngine
 extern void pulse_cache_init(PulseEngine *e);
 extern PulseRun *pulse_cache_run(PulseEngine *e, const pg_uuid_t *id, int part);
 extern PulseRun *pulse_cache_find(PulseEngine *e, const pg_uuid_t *id);
+extern void pulse_cache_unload(PulseEngine *e, PulseRun *run);
 extern void pulse_cache_drop(PulseEngine *e, PulseRun *run);
 extern void pulse_cache_trim(PulseEngine *e);
 extern int	pulse_cache_count(PulseEngine *e);
