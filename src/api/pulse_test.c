@@ -47,7 +47,7 @@ pulse_test_set_now(PG_FUNCTION_ARGS)
 Datum
 pulse_test_drain(PG_FUNCTION_ARGS)
 {
-	PulseHints	hints = {0};
+	PulseHints hints = { 0 };
 	volatile bool again;
 	volatile int rounds = 0;
 
@@ -93,15 +93,15 @@ pulse_test_calls(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	PulseTestCall *calls = NULL;
-	int			n = 0;
+	int n = 0;
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (engine != NULL)
 		calls = pulse_engine_test_calls(engine, &n);
 	for (int i = 0; i < n; i++)
 	{
-		Datum		values[6];
-		bool		nulls[6] = {false};
+		Datum values[6];
+		bool nulls[6] = { false };
 
 		values[0] = UUIDPGetDatum(&calls[i].run);
 		values[1] = CStringGetTextDatum(calls[i].node);
@@ -127,14 +127,14 @@ transport_arg(const char *name)
 	{
 		const char *name;
 		PulseTransport transport;
-	}			names[] = {
-		{"ok", PULSE_TRANSPORT_OK},
-		{"dns", PULSE_TRANSPORT_DNS},
-		{"connect", PULSE_TRANSPORT_CONNECT},
-		{"tls", PULSE_TRANSPORT_TLS},
-		{"timeout", PULSE_TRANSPORT_TIMEOUT},
-		{"broken", PULSE_TRANSPORT_BROKEN},
-		{"too_large", PULSE_TRANSPORT_TOO_LARGE}
+	} names[] = {
+		{ "ok", PULSE_TRANSPORT_OK },
+		{ "dns", PULSE_TRANSPORT_DNS },
+		{ "connect", PULSE_TRANSPORT_CONNECT },
+		{ "tls", PULSE_TRANSPORT_TLS },
+		{ "timeout", PULSE_TRANSPORT_TIMEOUT },
+		{ "broken", PULSE_TRANSPORT_BROKEN },
+		{ "too_large", PULSE_TRANSPORT_TOO_LARGE }
 	};
 
 	for (int i = 0; i < (int) lengthof(names); i++)
@@ -151,10 +151,10 @@ transport_arg(const char *name)
 Datum
 pulse_test_answer(PG_FUNCTION_ARGS)
 {
-	PulseResponse response = {0};
-	char	   *node = text_arg(fcinfo, 1);
-	char	   *body = text_arg(fcinfo, 3);
-	char	   *transport = text_arg(fcinfo, 6);
+	PulseResponse response = { 0 };
+	char *node = text_arg(fcinfo, 1);
+	char *body = text_arg(fcinfo, 3);
+	char *transport = text_arg(fcinfo, 6);
 
 	if (engine == NULL)
 		PG_RETURN_BOOL(false);

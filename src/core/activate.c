@@ -34,7 +34,7 @@ need(PulseStep *step, int node)
 	}
 	if (step->n_need == step->cap_need)
 	{
-		int			cap = Max(16, step->cap_need * 2);
+		int cap = Max(16, step->cap_need * 2);
 
 		step->need = pulse_arena_grow(step->scratch, step->need,
 									  sizeof(int) * (size_t) step->n_need,
@@ -77,8 +77,8 @@ static bool
 have_inputs(PulseStep *step, const PulseRunState *run, int node)
 {
 	const PulseNode *def = run->graph->nodes[node];
-	int		   *nodes;
-	int			n;
+	int *nodes;
+	int n;
 
 	step->n_need = 0;
 	visible_nodes(step, run, node, &nodes, &n);
@@ -102,7 +102,7 @@ static const PulseJson *
 outputs_object(PulseStep *step, const PulseRunState *run, const int *nodes, int n)
 {
 	PulseJsonPair *pairs = pulse_arena_alloc(step->scratch, sizeof(*pairs) * (size_t) Max(n, 1));
-	uint32		filled = 0;
+	uint32 filled = 0;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -111,7 +111,7 @@ outputs_object(PulseStep *step, const PulseRunState *run, const int *nodes, int 
 
 		if (!pulse_status_has_output(s->status))
 			continue;
-		pairs[filled++] = (PulseJsonPair) {def->id, def->id_len, s->output};
+		pairs[filled++] = (PulseJsonPair){ def->id, def->id_len, s->output };
 	}
 	return pulse_json_object(step->scratch, pairs, filled);
 }
@@ -121,17 +121,17 @@ run_member(PulseRunState *run)
 {
 	PulseArena *arena = run->arena;
 	PulseJsonPair *pairs;
-	char		text[64];
+	char text[64];
 
 	if (run->run_member != NULL)
 		return run->run_member;
 	pairs = pulse_arena_alloc(arena, 5 * sizeof(*pairs));
-	pairs[0] = (PulseJsonPair) {"id", 2, pulse_json_string(arena, pulse_uuid_text(&run->id, text))};
+	pairs[0] = (PulseJsonPair){ "id", 2, pulse_json_string(arena, pulse_uuid_text(&run->id, text)) };
 	pulse_timestamp_format(run->started_at, text);
-	pairs[1] = (PulseJsonPair) {"started_at", 10, pulse_json_string(arena, text)};
-	pairs[2] = (PulseJsonPair) {"tenant", 6, pulse_json_string(arena, run->tenant ? run->tenant : "")};
-	pairs[3] = (PulseJsonPair) {"version", 7, pulse_json_int(arena, run->version)};
-	pairs[4] = (PulseJsonPair) {"workflow", 8, pulse_json_string(arena, run->workflow ? run->workflow : "")};
+	pairs[1] = (PulseJsonPair){ "started_at", 10, pulse_json_string(arena, text) };
+	pairs[2] = (PulseJsonPair){ "tenant", 6, pulse_json_string(arena, run->tenant ? run->tenant : "") };
+	pairs[3] = (PulseJsonPair){ "version", 7, pulse_json_int(arena, run->version) };
+	pairs[4] = (PulseJsonPair){ "workflow", 8, pulse_json_string(arena, run->workflow ? run->workflow : "") };
 	run->run_member = pulse_json_object(arena, pairs, 5);
 	return run->run_member;
 }
@@ -142,15 +142,15 @@ context(PulseStep *step, PulseRunState *run, const int *nodes, int n,
 		const PulseJson *error)
 {
 	PulseJsonPair *pairs = pulse_arena_alloc(step->scratch, 5 * sizeof(*pairs));
-	uint32		k = 0;
+	uint32 k = 0;
 
-	pairs[k++] = (PulseJsonPair) {"run", 3, run_member(run)};
+	pairs[k++] = (PulseJsonPair){ "run", 3, run_member(run) };
 	if (error != NULL)
-		pairs[k++] = (PulseJsonPair) {"error", 5, error};
-	pairs[k++] = (PulseJsonPair) {"input", 5, run->input};
-	pairs[k++] = (PulseJsonPair) {"nodes", 5, outputs_object(step, run, nodes, n)};
+		pairs[k++] = (PulseJsonPair){ "error", 5, error };
+	pairs[k++] = (PulseJsonPair){ "input", 5, run->input };
+	pairs[k++] = (PulseJsonPair){ "nodes", 5, outputs_object(step, run, nodes, n) };
 	if (run->graph->config != NULL)
-		pairs[k++] = (PulseJsonPair) {"config", 6, run->graph->config};
+		pairs[k++] = (PulseJsonPair){ "config", 6, run->graph->config };
 	return pulse_json_object(step->scratch, pairs, k);
 }
 
@@ -191,7 +191,7 @@ delay_due(PulseStep *step, const PulseNode *def, const PulseJson *root,
 		  int64 *due, const char **why)
 {
 	const PulseJson *value;
-	int64		usec;
+	int64 usec;
 
 	if (def->delay_expr == NULL)
 	{
@@ -220,7 +220,7 @@ activate_delay(PulseStep *step, PulseRunState *run, int node, const PulseJson *r
 {
 	const PulseNode *def = run->graph->nodes[node];
 	const char *why;
-	int64		due;
+	int64 due;
 
 	if (!delay_due(step, def, root, &due, &why))
 		fail_expression(step, run, node, def->until ? "until" : "delay", why);
@@ -333,8 +333,8 @@ activate(PulseStep *step, PulseRunState *run, int node)
 	if (def->when != NULL || def->input != NULL || def->pure != NULL ||
 		def->delay_expr != NULL)
 	{
-		int		   *nodes;
-		int			count;
+		int *nodes;
+		int count;
 
 		visible_nodes(step, run, node, &nodes, &count);
 		root = context(step, run, nodes, count, error);
@@ -343,7 +343,7 @@ activate(PulseStep *step, PulseRunState *run, int node)
 	/* 2. by its condition; a node that is called again has passed it */
 	if (def->when != NULL && n->attempt == 0)
 	{
-		PulseTruth	truth;
+		PulseTruth truth;
 
 		if (!pulse_expr_match(def->when, root, step->scratch, step->max_expr_steps,
 							  &truth, &why))
@@ -423,7 +423,7 @@ run_output(PulseStep *step, PulseRunState *run, const char **why)
 		root = context(step, run, graph->output_refs, graph->n_output_refs, NULL);
 	else
 	{
-		int		   *all = pulse_arena_alloc(step->scratch, sizeof(int) * (size_t) Max(graph->n_nodes, 1));
+		int *all = pulse_arena_alloc(step->scratch, sizeof(int) * (size_t) Max(graph->n_nodes, 1));
 
 		for (int i = 0; i < graph->n_nodes; i++)
 			all[i] = i;
@@ -456,8 +456,8 @@ finish(PulseStep *step, PulseRunState *run)
 PulseStepResult
 pulse_step_advance(PulseStep *step, PulseRunState *run)
 {
-	int			node;
-	int			ended;
+	int node;
+	int ended;
 
 	/* not begun, or held: what is ready stays in the heap */
 	if (run->status != PULSE_RUN_PENDING || run->started_at == 0)

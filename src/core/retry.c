@@ -31,9 +31,9 @@ int64
 pulse_retry_delay(const PulseRetryPolicy *policy, int n, int64 retry_after,
 				  pg_prng_state *prng)
 {
-	double		limit = (double) policy->max;
-	double		delay = (double) policy->initial * pow(policy->factor, n - 1);
-	int64		result;
+	double limit = (double) policy->max;
+	double delay = (double) policy->initial * pow(policy->factor, n - 1);
+	int64 result;
 
 	/* written so that infinity and NaN (0 x infinity) end at the limit */
 	if (!(delay < limit))
@@ -91,11 +91,11 @@ static bool
 read_fraction(const PulseJson *v, const char *path, double min, double max,
 			  double *out, PulseDiag *diag)
 {
-	char	   *end;
+	char *end;
 
 	if (v->type == PULSE_JSON_NUMBER)
 	{
-		double		d = strtod(v->u.text, &end);
+		double d = strtod(v->u.text, &end);
 
 		if (d >= min && d <= max)
 		{
@@ -112,7 +112,7 @@ static bool
 read_list(PulseArena *arena, const PulseJson *v, const char *path,
 		  const char ***list, int *n, PulseDiag *diag)
 {
-	bool		ok = v->type == PULSE_JSON_ARRAY && v->len > 0;
+	bool ok = v->type == PULSE_JSON_ARRAY && v->len > 0;
 
 	for (uint32 i = 0; ok && i < v->len; i++)
 		ok = v->u.items[i]->type == PULSE_JSON_STRING;
@@ -133,7 +133,7 @@ bool
 pulse_retry_read(PulseArena *arena, const PulseJson *object, const char *path,
 				 PulseRetryPolicy *policy, PulseDiag *diag)
 {
-	bool		ok = true;
+	bool ok = true;
 
 	pulse_retry_defaults(policy);
 	if (object->type != PULSE_JSON_OBJECT)
@@ -146,7 +146,7 @@ pulse_retry_read(PulseArena *arena, const PulseJson *object, const char *path,
 		const char *key = object->u.pairs[i].key;
 		const PulseJson *v = object->u.pairs[i].value;
 		const char *at = pulse_arena_printf(arena, "%s.%s", path, key);
-		int64		n;
+		int64 n;
 
 		if (strcmp(key, "max_attempts") == 0)
 		{

@@ -9,7 +9,7 @@
 
 #include "core/graph.h"
 
-#define PULSE_RETRY_AFTER_CAP	INT64CONST(3600000000)
+#define PULSE_RETRY_AFTER_CAP INT64CONST(3600000000)
 
 /* max_attempts 3, initial 1 s, factor 2, max 5 min, jitter 0.2, no lists. */
 extern void pulse_retry_defaults(PulseRetryPolicy *policy);

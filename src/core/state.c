@@ -15,8 +15,8 @@
 #include "core/state.h"
 
 /* Larger values are loaded again when needed instead of being kept. */
-#define KEEP_VALUE_BYTES	4096
-#define KEEP_RUN_BYTES		(1024 * 1024)
+#define KEEP_VALUE_BYTES 4096
+#define KEEP_RUN_BYTES (1024 * 1024)
 
 static const char *const run_status_names[] = {
 	"pending", "paused", "completed", "failed", "cancelled", "timed_out",
@@ -46,7 +46,7 @@ pulse_run_status_parse(const char *s, PulseRunStatus *status)
 PulseRunState *
 pulse_state_create(const PulseGraph *graph)
 {
-	size_t		node_bytes = sizeof(PulseNodeState) * (size_t) graph->n_nodes;
+	size_t node_bytes = sizeof(PulseNodeState) * (size_t) graph->n_nodes;
 	PulseArena *arena = pulse_arena_create(512 + node_bytes +
 										   sizeof(int) * (size_t) graph->n_nodes);
 	PulseRunState *run = pulse_arena_zalloc(arena, sizeof(PulseRunState));
@@ -76,13 +76,13 @@ heap_before(const PulseRunState *run, int a, int b)
 void
 pulse_state_push_ready(PulseRunState *run, int node)
 {
-	int			i = run->n_heap++;
+	int i = run->n_heap++;
 
 	Assert(!run->nodes[node].ready);
 	run->nodes[node].ready = true;
 	while (i > 0)
 	{
-		int			parent = (i - 1) / 2;
+		int parent = (i - 1) / 2;
 
 		if (!heap_before(run, node, run->heap[parent]))
 			break;
@@ -95,9 +95,9 @@ pulse_state_push_ready(PulseRunState *run, int node)
 int
 pulse_state_pop_ready(PulseRunState *run)
 {
-	int			top;
-	int			last;
-	int			i = 0;
+	int top;
+	int last;
+	int i = 0;
 
 	if (run->n_heap == 0)
 		return -1;
@@ -106,7 +106,7 @@ pulse_state_pop_ready(PulseRunState *run)
 	last = run->heap[--run->n_heap];
 	for (;;)
 	{
-		int			child = 2 * i + 1;
+		int child = 2 * i + 1;
 
 		if (child >= run->n_heap)
 			break;
@@ -161,7 +161,7 @@ pulse_state_add_wait(PulseRunState *run, int node)
 {
 	if (run->n_waits == run->cap_waits)
 	{
-		int			cap = Max(4, run->cap_waits * 2);
+		int cap = Max(4, run->cap_waits * 2);
 
 		run->waits = pulse_arena_grow(run->arena, run->waits,
 									  sizeof(int) * (size_t) run->n_waits,
@@ -174,12 +174,12 @@ pulse_state_add_wait(PulseRunState *run, int node)
 int
 pulse_state_find_wait(PulseRunState *run, const char *name)
 {
-	int			best = -1;
-	int			kept = 0;
+	int best = -1;
+	int kept = 0;
 
 	for (int i = 0; i < run->n_waits; i++)
 	{
-		int			node = run->waits[i];
+		int node = run->waits[i];
 		PulseNodeState *n = &run->nodes[node];
 
 		/* those that have gone on are dropped in passing */
@@ -215,7 +215,7 @@ pulse_state_set(PulseRunState *run, int node, PulseStatus status,
 
 	for (int s = 0; s < def->n_succs; s++)
 	{
-		int			succ = def->succs[s];
+		int succ = def->succs[s];
 		PulseNodeState *m = &run->nodes[succ];
 
 		m->open_preds--;
@@ -239,7 +239,7 @@ pulse_state_add_signal(PulseRunState *run, int64 seq, const char *id,
 	}
 	if (run->n_signals == run->cap_signals)
 	{
-		int			cap = Max(4, run->cap_signals * 2);
+		int cap = Max(4, run->cap_signals * 2);
 
 		run->signals = pulse_arena_grow(run->arena, run->signals,
 										sizeof(PulseSignal) * (size_t) run->n_signals,

@@ -19,7 +19,7 @@
 
 typedef enum PulseRunStatus
 {
-	PULSE_RUN_PENDING,			/* live; also while it runs and waits */
+	PULSE_RUN_PENDING, /* live; also while it runs and waits */
 	PULSE_RUN_PAUSED,
 	PULSE_RUN_COMPLETED,
 	PULSE_RUN_FAILED,
@@ -30,25 +30,25 @@ typedef enum PulseRunStatus
 
 typedef struct PulseNodeState
 {
-	uint8		status;			/* PulseStatus */
-	uint8		reason;			/* PulseReason */
-	bool		has_row;		/* the store has a row of it */
-	bool		dirty;			/* a NODE command of this step names it */
-	bool		ready;			/* in the heap */
-	bool		in_flight;		/* the caller has a call of it under way */
-	bool		outcome_unknown;	/* its last attempt may have had its effect */
-	bool		has_activation;	/* a pending node that has one is activated under it again */
-	int32		attempt;		/* last attempt number; never restarts */
-	int32		tries;			/* attempts the policy has counted */
-	int32		holds;			/* times in a row a host was not available */
-	int32		open_preds;		/* predecessors that do not unblock yet */
-	int32		skipped_preds;
-	PulseUuid	activation;
-	int64		started_at;		/* first activation, unix usec; 0: none */
-	int64		attempt_at;		/* this attempt; 0: not known (loaded) */
-	int64		ended_at;
-	int64		due;			/* of its timer, while it waits for one */
-	int64		total_deadline;
+	uint8 status;		  /* PulseStatus */
+	uint8 reason;		  /* PulseReason */
+	bool has_row;		  /* the store has a row of it */
+	bool dirty;			  /* a NODE command of this step names it */
+	bool ready;			  /* in the heap */
+	bool in_flight;		  /* the caller has a call of it under way */
+	bool outcome_unknown; /* its last attempt may have had its effect */
+	bool has_activation;  /* a pending node that has one is activated under it again */
+	int32 attempt;		  /* last attempt number; never restarts */
+	int32 tries;		  /* attempts the policy has counted */
+	int32 holds;		  /* times in a row a host was not available */
+	int32 open_preds;	  /* predecessors that do not unblock yet */
+	int32 skipped_preds;
+	PulseUuid activation;
+	int64 started_at; /* first activation, unix usec; 0: none */
+	int64 attempt_at; /* this attempt; 0: not known (loaded) */
+	int64 ended_at;
+	int64 due; /* of its timer, while it waits for one */
+	int64 total_deadline;
 	const PulseJson *output;
 	const PulseJson *error;
 	const char *action_version;
@@ -57,43 +57,43 @@ typedef struct PulseNodeState
 /* A signal that was accepted and not yet settled. */
 typedef struct PulseSignal
 {
-	int64		seq;			/* order of arrival */
+	int64 seq; /* order of arrival */
 	const char *id;
 	const char *name;
 	const PulseJson *payload;
-	bool		settled;
+	bool settled;
 } PulseSignal;
 
 typedef struct PulseRunState
 {
-	PulseArena *arena;			/* owns all of it, this struct included */
+	PulseArena *arena; /* owns all of it, this struct included */
 	const PulseGraph *graph;
-	PulseUuid	id;
+	PulseUuid id;
 	const char *tenant;
 	const char *workflow;
-	int			version;
-	const char *traceparent;	/* or NULL */
+	int version;
+	const char *traceparent; /* or NULL */
 	PulseRunStatus status;
-	int64		submitted_at;
-	int64		start_at;		/* 0: at once */
-	int64		deadline;		/* 0: none */
-	int64		started_at;		/* 0: not yet */
-	int64		ended_at;
-	const PulseJson *input;		/* never NULL once loaded */
+	int64 submitted_at;
+	int64 start_at;	  /* 0: at once */
+	int64 deadline;	  /* 0: none */
+	int64 started_at; /* 0: not yet */
+	int64 ended_at;
+	const PulseJson *input; /* never NULL once loaded */
 	const PulseJson *output;
 	const PulseJson *error;
-	const PulseJson *run_member;	/* `$.run`, made at first use */
+	const PulseJson *run_member; /* `$.run`, made at first use */
 
 	PulseNodeState *nodes;
-	int			counts[PULSE_FAILED + 1];
-	int		   *heap;			/* ready nodes, lowest id first */
-	int			n_heap;
-	int		   *waits;			/* nodes that wait for a signal, some no longer */
-	int			n_waits;
-	int			cap_waits;
+	int counts[PULSE_FAILED + 1];
+	int *heap; /* ready nodes, lowest id first */
+	int n_heap;
+	int *waits; /* nodes that wait for a signal, some no longer */
+	int n_waits;
+	int cap_waits;
 	PulseSignal *signals;
-	int			n_signals;
-	int			cap_signals;
+	int n_signals;
+	int cap_signals;
 } PulseRunState;
 
 /* "pending", "paused", ... */
@@ -123,14 +123,14 @@ extern void pulse_state_derive(PulseRunState *run);
 extern void pulse_state_set(PulseRunState *run, int node, PulseStatus status, PulseReason reason);
 
 /* The ready node with the lowest id, removed from the heap; -1: none. */
-extern int	pulse_state_pop_ready(PulseRunState *run);
+extern int pulse_state_pop_ready(PulseRunState *run);
 extern void pulse_state_push_ready(PulseRunState *run, int node);
 
 /* Notes that a node waits for a signal. */
 extern void pulse_state_add_wait(PulseRunState *run, int node);
 
 /* The lowest of the nodes that wait for a signal of this name, or -1. */
-extern int	pulse_state_find_wait(PulseRunState *run, const char *name);
+extern int pulse_state_find_wait(PulseRunState *run, const char *name);
 
 /* Adds a signal unless one with this id is known; texts are copied. */
 extern void pulse_state_add_signal(PulseRunState *run, int64 seq, const char *id,

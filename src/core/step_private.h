@@ -33,12 +33,28 @@ extern void pulse_step_fail(PulseStep *step, PulseRunState *run, int node,
 
 /* {"class": class, "message": message} in scratch. */
 extern const PulseJson *pulse_step_error(PulseStep *step, const char *class,
-										 const char *fmt,...) pg_attribute_printf(3, 4);
+										 const char *fmt, ...) pg_attribute_printf(3, 4);
 
 /* Ends the run: interrupts what is under way, drops timers, discards signals. */
 extern void pulse_step_end_run(PulseStep *step, PulseRunState *run, PulseRunStatus status,
 							   const PulseJson *output, const PulseJson *error,
 							   PulseReason interrupted);
+
+/* Which timer a waiting node has. */
+extern PulseTimerKind pulse_step_timer_of(const PulseNodeState *n);
+
+/* A timer of the run itself: PULSE_CMD_TIMER_SET or _CLEAR. */
+extern void pulse_step_run_timer(PulseStep *step, PulseCommandKind kind,
+								 PulseTimerKind timer, int64 due);
+
+/* Nothing of what the node had under way will be accepted any more. */
+extern void pulse_step_interrupt(PulseStep *step, PulseRunState *run, int node,
+								 PulseReason reason);
+
+/* One fact each (fold_run.c, fold_node.c). */
+extern void pulse_fold_run_fact(PulseStep *step, PulseRunState *run, const PulseFact *fact);
+extern void pulse_fold_timer(PulseStep *step, PulseRunState *run, const PulseFact *fact);
+extern void pulse_fold_outcome(PulseStep *step, PulseRunState *run, const PulseFact *fact);
 
 /* Activates what is ready and ends the run if all is done (activate.c). */
 extern PulseStepResult pulse_step_advance(PulseStep *step, PulseRunState *run);

@@ -31,7 +31,7 @@ static const PulseJson *
 merged_config(PulseEngine *e, const PulseGraph *graph, const PulseNode *node)
 {
 	PulseJsonPair *pairs;
-	uint32		n;
+	uint32 n;
 
 	if (node->config == NULL || graph->config == NULL)
 		return node->config ? node->config : graph->config;
@@ -47,7 +47,7 @@ merged_config(PulseEngine *e, const PulseGraph *graph, const PulseNode *node)
 static int64
 activation_time(const PulseUuid *id)
 {
-	int64		msec = 0;
+	int64 msec = 0;
 
 	for (int i = 0; i < 6; i++)
 		msec = msec << 8 | id->b[i];
@@ -62,7 +62,7 @@ pulse_body_build(PulseEngine *e, PulseRun *run, const PulseCommand *cmd,
 	const PulseRunState *s = run->state;
 	const PulseNode *node = s->graph->nodes[cmd->node];
 	const PulseJson *config = merged_config(e, s->graph, node);
-	char		text[64];
+	char text[64];
 	StringInfoData out;
 
 	initStringInfo(&out);
@@ -96,10 +96,10 @@ bool
 pulse_body_headers(PulseEngine *e, PulseCall *call, TimestampTz now,
 				   PulseHeaders *headers)
 {
-	PulseCallHeaders h = {0};
-	char		id[64];
-	char		uuid[PULSE_UUID_TEXT + 1];
-	char		signature[PULSE_SIGNATURE_MAX];
+	PulseCallHeaders h = { 0 };
+	char id[64];
+	char uuid[PULSE_UUID_TEXT + 1];
+	char signature[PULSE_SIGNATURE_MAX];
 
 	snprintf(id, sizeof(id), "act_%s", pulse_uuid_text(&call->activation, uuid));
 	h.type = "pulse.action.run.v1";

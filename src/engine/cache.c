@@ -21,9 +21,9 @@
 
 typedef struct RunSlot
 {
-	pg_uuid_t	id;
-	PulseRun   *run;
-	char		status;
+	pg_uuid_t id;
+	PulseRun *run;
+	char status;
 } RunSlot;
 
 #define SH_PREFIX runhash
@@ -41,13 +41,13 @@ typedef struct GraphSlot
 {
 	PulseGraphKey key;
 	PulseGraphEntry *entry;
-	char		status;
+	char status;
 } GraphSlot;
 
 static inline uint32
 graph_key_hash(const PulseGraphKey *key)
 {
-	uint32		h = hash_bytes((const unsigned char *) key->workflow, (int) strlen(key->workflow));
+	uint32 h = hash_bytes((const unsigned char *) key->workflow, (int) strlen(key->workflow));
 
 	h = hash_combine(h, hash_bytes((const unsigned char *) key->tenant, (int) strlen(key->tenant)));
 	return hash_combine(h, murmurhash32((uint32) key->version));
@@ -83,7 +83,7 @@ pulse_cache_init(PulseEngine *e)
 PulseRun *
 pulse_cache_find(PulseEngine *e, const pg_uuid_t *id)
 {
-	RunSlot    *slot = runhash_lookup(e->runs, *id);
+	RunSlot *slot = runhash_lookup(e->runs, *id);
 
 	return slot ? slot->run : NULL;
 }
@@ -92,9 +92,9 @@ pulse_cache_find(PulseEngine *e, const pg_uuid_t *id)
 PulseRun *
 pulse_cache_run(PulseEngine *e, const pg_uuid_t *id, int part)
 {
-	bool		found;
-	RunSlot    *slot = runhash_insert(e->runs, *id, &found);
-	PulseRun   *run;
+	bool found;
+	RunSlot *slot = runhash_insert(e->runs, *id, &found);
+	PulseRun *run;
 
 	if (found)
 	{
@@ -135,7 +135,7 @@ graph_release(PulseEngine *e, PulseGraphEntry *g)
 static void
 trim_graphs(PulseEngine *e)
 {
-	int			idle = 0;
+	int idle = 0;
 	dlist_mutable_iter it;
 
 	if (e->graphs->members <= MAX_IDLE_GRAPHS)
@@ -185,16 +185,16 @@ pulse_cache_count(PulseEngine *e)
 void
 pulse_cache_trim(PulseEngine *e)
 {
-	Size		limit = (Size) pulse_guc_cache_size * 1024;
+	Size limit = (Size) pulse_guc_cache_size * 1024;
 	dlist_mutable_iter it;
-	int			dropped = 0;
+	int dropped = 0;
 
 	trim_graphs(e);
 	if (MemoryContextMemAllocated(e->runs_context, true) <= limit)
 		return;
 	dlist_foreach_modify(it, &e->run_lru)
 	{
-		PulseRun   *run = dlist_container(PulseRun, lru, it.cur);
+		PulseRun *run = dlist_container(PulseRun, lru, it.cur);
 
 		pulse_cache_drop(e, run);
 		if (++dropped % 64 == 0 &&
@@ -212,14 +212,14 @@ pulse_cache_trim(PulseEngine *e)
 static PulseGraphEntry *
 graph_load(PulseEngine *e, const PulseGraphKey *key)
 {
-	Jsonb	   *document = pulse_load_graph(key->tenant, key->workflow, key->version);
-	GraphSlot  *slot;
-	bool		found;
+	Jsonb *document = pulse_load_graph(key->tenant, key->workflow, key->version);
+	GraphSlot *slot;
+	bool found;
 	MemoryContext context;
 	MemoryContext old;
 	PulseGraphEntry *g;
 	PulseGraph *graph;
-	PulseDiag	diag;
+	PulseDiag diag;
 
 	if (document == NULL)
 		ereport(ERROR,
@@ -259,8 +259,8 @@ graph_load(PulseEngine *e, const PulseGraphKey *key)
 static PulseGraphEntry *
 graph_get(PulseEngine *e, const PulseRunRow *row)
 {
-	PulseGraphKey key = {row->tenant, row->workflow, row->version};
-	GraphSlot  *slot = graphhash_lookup(e->graphs, key);
+	PulseGraphKey key = { row->tenant, row->workflow, row->version };
+	GraphSlot *slot = graphhash_lookup(e->graphs, key);
 	PulseGraphEntry *g = slot ? slot->entry : graph_load(e, &key);
 
 	if (g->refs++ == 0)
@@ -318,7 +318,7 @@ static void
 fill_node(PulseRun *run, const PulseNodeRow *row)
 {
 	PulseRunState *state = run->state;
-	int			at = pulse_graph_find(state->graph, row->node, strlen(row->node));
+	int at = pulse_graph_find(state->graph, row->node, strlen(row->node));
 	PulseNodeState *n;
 	PulseStatus status;
 	PulseReason reason = PULSE_REASON_NONE;
@@ -357,17 +357,17 @@ fill_node(PulseRun *run, const PulseNodeRow *row)
 static void
 mark_calls(PulseEngine *e)
 {
-	dlist_head *lists[2] = {&e->active, &e->finished};
+	dlist_head *lists[2] = { &e->active, &e->finished };
 
 	for (int l = 0; l < 2 + e->n_hosts; l++)
 	{
-		dlist_iter	it;
+		dlist_iter it;
 
 		dlist_foreach(it, l < 2 ? lists[l] : &e->hosts[l - 2]->queue)
 		{
-			PulseCall  *call = dlist_container(PulseCall, link, it.cur);
-			PulseRun   *run = pulse_cache_find(e, &call->run);
-			int			node;
+			PulseCall *call = dlist_container(PulseCall, link, it.cur);
+			PulseRun *run = pulse_cache_find(e, &call->run);
+			int node;
 
 			if (run == NULL || run->state == NULL || !run->loaded)
 				continue;
@@ -381,11 +381,11 @@ mark_calls(PulseEngine *e)
 static void
 load_rows(PulseEngine *e, PulseRun **runs, int n)
 {
-	pg_uuid_t  *ids = palloc(sizeof(pg_uuid_t) * (size_t) n);
+	pg_uuid_t *ids = palloc(sizeof(pg_uuid_t) * (size_t) n);
 	PulseRunRow *rows;
 	PulseNodeRow *nodes;
 	PulseSignalRow *signals;
-	int			found;
+	int found;
 
 	for (int i = 0; i < n; i++)
 		ids[i] = runs[i]->id;
@@ -433,12 +433,12 @@ load_rows(PulseEngine *e, PulseRun **runs, int n)
 void
 pulse_cache_load(PulseEngine *e, PulseRun **runs, int n)
 {
-	PulseRun  **to_load = palloc(sizeof(PulseRun *) * (size_t) Max(n, 1));
-	int			n_load = 0;
+	PulseRun **to_load = palloc(sizeof(PulseRun *) * (size_t) Max(n, 1));
+	int n_load = 0;
 
 	for (int i = 0; i < n; i++)
 	{
-		PulseRun   *run = runs[i];
+		PulseRun *run = runs[i];
 
 		if (run->state != NULL)
 			continue;
@@ -460,14 +460,14 @@ pulse_cache_values(PulseEngine *e, PulseRun *run, const int *nodes, int n)
 {
 	const char **names = palloc(sizeof(char *) * (size_t) n);
 	PulseValueRow *rows;
-	int			found;
+	int found;
 
 	for (int i = 0; i < n; i++)
 		names[i] = run->state->graph->nodes[nodes[i]]->id;
 	rows = pulse_load_values(&run->id, names, n, &found);
 	for (int i = 0; i < found; i++)
 	{
-		int			at = pulse_graph_find(run->state->graph, rows[i].node, strlen(rows[i].node));
+		int at = pulse_graph_find(run->state->graph, rows[i].node, strlen(rows[i].node));
 		PulseNodeState *s = &run->state->nodes[at];
 
 		if (rows[i].output != NULL)

@@ -18,18 +18,18 @@
 #include "utils/timestamp.h"
 
 /* A queue whose head waits longer than this is stuck, not busy. */
-#define STUCK_AFTER		INT64CONST(2000000)
+#define STUCK_AFTER INT64CONST(2000000)
 
 /* How many calls a stuck host may keep in memory beyond its slots. */
-#define STUCK_KEEP		64
+#define STUCK_KEEP 64
 
 /* When to come again for a call that did not fit. */
-#define SPILL_WAIT		INT64CONST(5000000)
+#define SPILL_WAIT INT64CONST(5000000)
 
 /* Bytes of answers held at once, at least. */
-#define MIN_BUFFERED	((size_t) 64 * 1024 * 1024)
+#define MIN_BUFFERED ((size_t) 64 * 1024 * 1024)
 
-#define WITHDRAWN_WAIT	INT64CONST(300000000)
+#define WITHDRAWN_WAIT INT64CONST(300000000)
 #define DEFAULT_TIMEOUT INT64CONST(30000000)
 
 static bool
@@ -51,7 +51,7 @@ pulse_calls_init(PulseEngine *e)
 	dlist_init(&e->finished);
 	if (!e->test)
 	{
-		PulseMuxConfig config = {0};
+		PulseMuxConfig config = { 0 };
 		const char *why;
 
 		config.fd_acquire = acquire_fd;
@@ -117,8 +117,8 @@ simple_error(PulseArena *arena, const char *class_, const char *message)
 {
 	PulseJsonPair *pairs = pulse_arena_alloc(arena, 2 * sizeof(*pairs));
 
-	pairs[0] = (PulseJsonPair) {"class", 5, pulse_json_string(arena, class_)};
-	pairs[1] = (PulseJsonPair) {"message", 7, pulse_json_string(arena, message)};
+	pairs[0] = (PulseJsonPair){ "class", 5, pulse_json_string(arena, class_) };
+	pairs[1] = (PulseJsonPair){ "message", 7, pulse_json_string(arena, message) };
 	return pulse_json_object(arena, pairs, 2);
 }
 
@@ -150,8 +150,7 @@ set_outcome(PulseCall *call, PulseArena *arena, const PulseAnswer *a, int status
 			o->retryable = true;
 			break;
 		case PULSE_ANSWER_UNKNOWN:
-			o->kind = strcmp(a->class_, "timeout") == 0 ?
-				PULSE_OUTCOME_TIMED_OUT : PULSE_OUTCOME_UNKNOWN;
+			o->kind = strcmp(a->class_, "timeout") == 0 ? PULSE_OUTCOME_TIMED_OUT : PULSE_OUTCOME_UNKNOWN;
 			o->retryable = true;
 			break;
 		case PULSE_ANSWER_THROTTLE:
@@ -230,7 +229,7 @@ spill(PulseEngine *e, PulseHost *host, int keep, const char *class_,
 {
 	while (host->queued > keep)
 	{
-		PulseCall  *call = dlist_container(PulseCall, link, dlist_tail_node(&host->queue));
+		PulseCall *call = dlist_container(PulseCall, link, dlist_tail_node(&host->queue));
 
 		unlink_call(e, call);
 		pulse_call_hold(e, call, class_, message, wait);
@@ -240,7 +239,7 @@ spill(PulseEngine *e, PulseHost *host, int keep, const char *class_,
 void
 pulse_call_abort(PulseEngine *e, const pg_uuid_t *run, const char *node)
 {
-	dlist_head *lists[2] = {&e->active, &e->finished};
+	dlist_head *lists[2] = { &e->active, &e->finished };
 
 	for (int l = 0; l < 2 + e->n_hosts; l++)
 	{
@@ -248,7 +247,7 @@ pulse_call_abort(PulseEngine *e, const pg_uuid_t *run, const char *node)
 
 		dlist_foreach_modify(it, l < 2 ? lists[l] : &e->hosts[l - 2]->queue)
 		{
-			PulseCall  *call = dlist_container(PulseCall, link, it.cur);
+			PulseCall *call = dlist_container(PulseCall, link, it.cur);
 
 			if (memcmp(&call->run, run, sizeof(*run)) == 0 &&
 				(node == NULL || strcmp(call->node, node) == 0))
@@ -277,11 +276,11 @@ pulse_call_dispatch(PulseEngine *e, PulseRun *run, const PulseCommand *cmd)
 	const PulseNode *node = s->graph->nodes[cmd->node];
 	const PulseNodeState *n = &s->nodes[cmd->node];
 	const PulseAction *action = pulse_hosts_action(e, node->name);
-	PulseHost  *host = action ? action->host : NULL;
+	PulseHost *host = action ? action->host : NULL;
 	MemoryContext context = AllocSetContextCreate(e->calls_context, "pulse call",
 												  ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	PulseCall  *call = palloc0(sizeof(PulseCall));
+	PulseCall *call = palloc0(sizeof(PulseCall));
 
 	call->context = context;
 	call->run = run->id;
@@ -301,12 +300,11 @@ pulse_call_dispatch(PulseEngine *e, PulseRun *run, const PulseCommand *cmd)
 		call->traceparent = s->traceparent ? pstrdup(s->traceparent) : NULL;
 		call->repeatable = action->repeatable;
 		call->read_only = action->read_only;
-		call->timeout = node->timeout > 0 ? node->timeout :
-			action->timeout > 0 ? action->timeout :
-			host->timeout > 0 ? host->timeout : DEFAULT_TIMEOUT;
+		call->timeout = node->timeout > 0 ? node->timeout : action->timeout > 0 ? action->timeout
+			: host->timeout > 0													? host->timeout
+																				: DEFAULT_TIMEOUT;
 		if (n->total_deadline != 0)
-			call->timeout = Max(1000, Min(call->timeout,
-										  n->total_deadline - pulse_time_to_unix(e->now)));
+			call->timeout = Max(1000, Min(call->timeout, n->total_deadline - pulse_time_to_unix(e->now)));
 		pulse_body_build(e, run, cmd, action, call);
 	}
 	MemoryContextSwitchTo(old);
@@ -353,7 +351,7 @@ take_token(PulseEngine *e, PulseHost *host)
 static void
 fail_locally(PulseEngine *e, PulseCall *call, const char *why)
 {
-	PulseResponse response = {0};
+	PulseResponse response = { 0 };
 
 	response.transport = PULSE_TRANSPORT_LOCAL;
 	response.error = why;
@@ -365,8 +363,8 @@ fail_locally(PulseEngine *e, PulseCall *call, const char *why)
 static void
 start_call(PulseEngine *e, PulseHost *host)
 {
-	PulseCall  *call = dlist_container(PulseCall, link, dlist_head_node(&host->queue));
-	PulseHttpRequest request = {0};
+	PulseCall *call = dlist_container(PulseCall, link, dlist_head_node(&host->queue));
+	PulseHttpRequest request = { 0 };
 	PulseHeaders headers;
 
 	unlink_call(e, call);
@@ -408,13 +406,13 @@ start_call(PulseEngine *e, PulseHost *host)
 void
 pulse_calls_pump(PulseEngine *e)
 {
-	bool		started = true;
+	bool started = true;
 
 	e->now = pulse_now();
 	for (int i = 0; i < e->n_hosts; i++)
 	{
-		PulseHost  *host = e->hosts[i];
-		PulseCall  *head;
+		PulseHost *host = e->hosts[i];
+		PulseCall *head;
 
 		if (host->queued == 0)
 			continue;
@@ -433,7 +431,7 @@ pulse_calls_pump(PulseEngine *e)
 		started = false;
 		for (int i = 0; i < e->n_hosts && e->n_active < pulse_guc_max_in_flight; i++)
 		{
-			PulseHost  *host = e->hosts[(e->next_host + i) % e->n_hosts];
+			PulseHost *host = e->hosts[(e->next_host + i) % e->n_hosts];
 
 			if (host->queued == 0 || host->active >= host->slots ||
 				!pulse_host_available(e, host) || !take_token(e, host))
@@ -460,7 +458,7 @@ pulse_calls_next_due(PulseEngine *e)
 		return now;
 	for (int i = 0; i < e->n_hosts; i++)
 	{
-		PulseHost  *host = e->hosts[i];
+		PulseHost *host = e->hosts[i];
 
 		if (host->queued == 0)
 			continue;
@@ -485,7 +483,7 @@ pulse_calls_drive(PulseEngine *e)
 
 		while ((transfer = pulse_mux_take_finished(e->mux)) != NULL)
 		{
-			PulseCall  *call = pulse_transfer_owner(transfer);
+			PulseCall *call = pulse_transfer_owner(transfer);
 
 			pulse_call_finish(e, call, pulse_transfer_response(transfer));
 			call->transfer = NULL;

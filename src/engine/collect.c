@@ -16,23 +16,23 @@
 #include "utils/timestamp.h"
 
 /* New runs are not taken up while so many calls wait for a slot. */
-#define MAX_WAITING_CALLS	1000
+#define MAX_WAITING_CALLS 1000
 
 /* The smallest useful piece of a read that is shared by many streams. */
-#define MIN_PIECE			16
+#define MIN_PIECE 16
 
 /* Held calls that go on early: how many at once, and how far ahead their timers can be. */
-#define HELD_MAX			100000
-#define HELD_HORIZON		(INT64CONST(65) * 60 * 1000000)
+#define HELD_MAX 100000
+#define HELD_HORIZON (INT64CONST(65) * 60 * 1000000)
 
 /* Runs looked at in one batch while strikes are counted. */
-#define CAREFUL_RUNS		64
+#define CAREFUL_RUNS 64
 
 /* The run takes part in this batch. */
 static PulseRun *
 batch_run(PulseEngine *e, const pg_uuid_t *id, int part)
 {
-	PulseRun   *run = pulse_cache_run(e, id, part);
+	PulseRun *run = pulse_cache_run(e, id, part);
 
 	if (run->in_batch)
 		return run;
@@ -52,26 +52,25 @@ batch_run(PulseEngine *e, const pg_uuid_t *id, int part)
 	if (e->n_batch_runs == e->cap_batch_runs)
 	{
 		e->cap_batch_runs = Max(256, e->cap_batch_runs * 2);
-		e->batch_runs = e->batch_runs == NULL ?
-			palloc(sizeof(PulseRun *) * (size_t) e->cap_batch_runs) :
-			repalloc(e->batch_runs, sizeof(PulseRun *) * (size_t) e->cap_batch_runs);
+		e->batch_runs = e->batch_runs == NULL ? palloc(sizeof(PulseRun *) * (size_t) e->cap_batch_runs) : repalloc(e->batch_runs, sizeof(PulseRun *) * (size_t) e->cap_batch_runs);
 	}
 	e->batch_runs[e->n_batch_runs++] = run;
 	return run;
 }
 
 /* Room for one more element of an array that starts at 4. */
-#define GROW(array, n, cap) \
-	do { \
-		if ((n) == (cap)) \
-		{ \
-			void	   *larger; \
-			(cap) = Max(4, (cap) * 2); \
-			larger = palloc(sizeof(*(array)) * (size_t) (cap)); \
-			if ((n) > 0) \
+#define GROW(array, n, cap)                                               \
+	do                                                                    \
+	{                                                                     \
+		if ((n) == (cap))                                                 \
+		{                                                                 \
+			void *larger;                                                 \
+			(cap) = Max(4, (cap) *2);                                     \
+			larger = palloc(sizeof(*(array)) * (size_t) (cap));           \
+			if ((n) > 0)                                                  \
 				memcpy(larger, (array), sizeof(*(array)) * (size_t) (n)); \
-			(array) = larger; \
-		} \
+			(array) = larger;                                             \
+		}                                                                 \
 	} while (0)
 
 static PulseRawFact *
@@ -99,12 +98,12 @@ add_fact(PulseEngine *e, PulseRun *run, PulseFactKind kind, const char *node)
 static void
 collect_calls(PulseEngine *e, int limit)
 {
-	dlist_iter	it;
+	dlist_iter it;
 
 	dlist_foreach(it, &e->finished)
 	{
-		PulseCall  *call = dlist_container(PulseCall, link, it.cur);
-		PulseFact  *fact;
+		PulseCall *call = dlist_container(PulseCall, link, it.cur);
+		PulseFact *fact;
 
 		if (limit-- <= 0)
 		{
@@ -125,18 +124,18 @@ inbox_fact(PulseEngine *e, PulseRun *run, const PulseInboxRow *row)
 	{
 		const char *name;
 		PulseFactKind kind;
-	}			kinds[] = {
-		{"cancel", PULSE_FACT_CANCEL},
-		{"pause", PULSE_FACT_PAUSE},
-		{"resume", PULSE_FACT_RESUME},
-		{"retry", PULSE_FACT_RETRY},
-		{"skip", PULSE_FACT_SKIP},
-		{"release", PULSE_FACT_RELEASE}
+	} kinds[] = {
+		{ "cancel", PULSE_FACT_CANCEL },
+		{ "pause", PULSE_FACT_PAUSE },
+		{ "resume", PULSE_FACT_RESUME },
+		{ "retry", PULSE_FACT_RETRY },
+		{ "skip", PULSE_FACT_SKIP },
+		{ "release", PULSE_FACT_RELEASE }
 	};
 	PulseRawFact *raw;
 
 	GROW(run->inbox, run->n_inbox, run->cap_inbox);
-	run->inbox[run->n_inbox++] = (PulseInboxKey) {row->part, row->xid, row->id};
+	run->inbox[run->n_inbox++] = (PulseInboxKey){ row->part, row->xid, row->id };
 
 	if (strcmp(row->kind, "signal") == 0)
 	{
@@ -170,10 +169,10 @@ collect_inbox(PulseEngine *e, int limit)
 {
 	PulseRange *ranges;
 	PulseInboxRow *rows;
-	int			n;
-	int			found;
-	int			per_range;
-	int			i = 0;
+	int n;
+	int found;
+	int per_range;
+	int i = 0;
 
 	if (!pulse_streams_wanted(e->streams, PULSE_STREAM_INBOX))
 		return;
@@ -185,7 +184,7 @@ collect_inbox(PulseEngine *e, int limit)
 
 	for (int r = 0; r < n; r++)
 	{
-		int			first = i;
+		int first = i;
 
 		for (; i < found && rows[i].range == r; i++)
 			inbox_fact(e, batch_run(e, &rows[i].run, rows[i].part), &rows[i]);
@@ -200,7 +199,7 @@ static void
 collect_timers(PulseEngine *e, int limit)
 {
 	PulseTimerRow *rows;
-	int			found;
+	int found;
 
 	if (e->next_timer > e->now)
 		return;
@@ -209,7 +208,7 @@ collect_timers(PulseEngine *e, int limit)
 	for (int i = 0; i < found; i++)
 	{
 		PulseTimerRow *row = &rows[i];
-		PulseRun   *run = batch_run(e, &row->run, row->part);
+		PulseRun *run = batch_run(e, &row->run, row->part);
 
 		GROW(run->timers, run->n_timers, run->cap_timers);
 		run->timers[run->n_timers++] = row;
@@ -256,7 +255,7 @@ collect_held(PulseEngine *e, int limit)
 	for (; e->held_at < e->n_held && limit > 0; e->held_at++, limit--)
 	{
 		PulseTimerRow *row = &e->held[e->held_at];
-		PulseRun   *run = batch_run(e, &row->run, row->part);
+		PulseRun *run = batch_run(e, &row->run, row->part);
 
 		GROW(run->timers, run->n_timers, run->cap_timers);
 		run->timers[run->n_timers++] = row;
@@ -280,7 +279,7 @@ collect_recovery(PulseEngine *e, int limit)
 {
 	while (e->recover_at < e->n_recover && limit-- > 0)
 	{
-		pg_uuid_t  *id = &e->recover[e->recover_at++];
+		pg_uuid_t *id = &e->recover[e->recover_at++];
 
 		(void) batch_run(e, id, -1);
 	}
@@ -292,10 +291,10 @@ collect_level(PulseEngine *e, int priority, int limit, int *taken)
 {
 	PulseRange *ranges;
 	PulseRunRow *rows;
-	int			n;
-	int			found;
-	int			per_range;
-	int			i = 0;
+	int n;
+	int found;
+	int per_range;
+	int i = 0;
 
 	if (!pulse_streams_wanted(e->streams, priority))
 		return;
@@ -307,11 +306,11 @@ collect_level(PulseEngine *e, int priority, int limit, int *taken)
 
 	for (int r = 0; r < n; r++)
 	{
-		int			first = i;
+		int first = i;
 
 		for (; i < found && rows[i].range == r; i++)
 		{
-			PulseRun   *run = batch_run(e, &rows[i].id, rows[i].part);
+			PulseRun *run = batch_run(e, &rows[i].id, rows[i].part);
 
 			if (run->state == NULL)
 				run->row = &rows[i];
@@ -332,7 +331,7 @@ collect_level(PulseEngine *e, int priority, int limit, int *taken)
 static void
 collect_runs(PulseEngine *e, int limit)
 {
-	int			taken = 0;
+	int taken = 0;
 
 	if (e->n_queued >= MAX_WAITING_CALLS)
 		return;
@@ -344,7 +343,7 @@ collect_runs(PulseEngine *e, int limit)
 void
 pulse_collect(PulseEngine *e, PulseHints *hints)
 {
-	int			limit = e->careful ? CAREFUL_RUNS : pulse_guc_batch_size;
+	int limit = e->careful ? CAREFUL_RUNS : pulse_guc_batch_size;
 
 	pulse_streams_hint(e->streams, hints);
 	memset(hints, 0, sizeof(*hints));
@@ -367,7 +366,7 @@ pulse_collect_committed(PulseEngine *e)
 	end_held(e);
 	dlist_foreach_modify(it, &e->finished)
 	{
-		PulseCall  *call = dlist_container(PulseCall, link, it.cur);
+		PulseCall *call = dlist_container(PulseCall, link, it.cur);
 
 		if (call->taken)
 			pulse_call_free(e, call);

@@ -29,17 +29,17 @@
 #include "utils/timestamp.h"
 
 /* What a batch keeps of its memory, so that small ones cost no system call. */
-#define BATCH_KEEP		((Size) 128 * 1024)
+#define BATCH_KEEP ((Size) 128 * 1024)
 #define BATCH_BLOCK_MAX ((Size) 8 * 1024 * 1024)
 
-#define HEAP_KEEP		(16 * 1024 * 1024)
-#define HEAP_PAD		(1024 * 1024)
+#define HEAP_KEEP (16 * 1024 * 1024)
+#define HEAP_PAD (1024 * 1024)
 
-#define SOLO_TRIES		3
-#define STRIKES_MAX		3
-#define SAVE_INTERVAL	INT64CONST(5000000) /* usec between saves of the marks */
-#define BACKOFF_FIRST	INT64CONST(100000)
-#define BACKOFF_MAX		INT64CONST(10000000)
+#define SOLO_TRIES 3
+#define STRIKES_MAX 3
+#define SAVE_INTERVAL INT64CONST(5000000) /* usec between saves of the marks */
+#define BACKOFF_FIRST INT64CONST(100000)
+#define BACKOFF_MAX INT64CONST(10000000)
 
 /*
  * ---------------------------------------------------------------------
@@ -51,8 +51,8 @@ static void
 take_parts(PulseEngine *e)
 {
 	pg_uuid_t **running = palloc(sizeof(pg_uuid_t *) * (size_t) e->n_parts);
-	int		   *counts = palloc(sizeof(int) * (size_t) e->n_parts);
-	int			total = 0;
+	int *counts = palloc(sizeof(int) * (size_t) e->n_parts);
+	int total = 0;
 
 	pulse_parts_take(e->parts, e->n_parts, e->worker, e->part_rows);
 	for (int i = 0; i < e->n_parts; i++)
@@ -169,8 +169,8 @@ pulse_engine_stats(PulseEngine *e, PulseEngineStats *stats)
 static void
 compute_marks(PulseEngine *e)
 {
-	dlist_head *lists[2] = {&e->active, &e->finished};
-	PulseUuid	floor = pulse_uuid7_floor(pulse_time_to_unix(e->now) - 1000);
+	dlist_head *lists[2] = { &e->active, &e->finished };
+	PulseUuid floor = pulse_uuid7_floor(pulse_time_to_unix(e->now) - 1000);
 
 	for (int i = 0; i < e->n_parts; i++)
 	{
@@ -186,11 +186,11 @@ compute_marks(PulseEngine *e)
 	}
 	for (int l = 0; l < 2 + e->n_hosts; l++)
 	{
-		dlist_iter	it;
+		dlist_iter it;
 
 		dlist_foreach(it, l < 2 ? lists[l] : &e->hosts[l - 2]->queue)
 		{
-			PulseCall  *call = dlist_container(PulseCall, link, it.cur);
+			PulseCall *call = dlist_container(PulseCall, link, it.cur);
 			PulsePartRow *row = &e->part_rows[e->part_at[call->part]];
 
 			if (memcmp(call->activation.b, row->activation_mark.data, 16) < 0)
@@ -205,7 +205,7 @@ lower_marks(PulseEngine *e)
 {
 	for (int i = 0; i < e->n_batch_runs; i++)
 	{
-		PulseRun   *run = e->batch_runs[i];
+		PulseRun *run = e->batch_runs[i];
 
 		for (int c = 0; c < run->n_commands; c++)
 		{
@@ -265,7 +265,7 @@ act(PulseEngine *e)
 {
 	for (int i = 0; i < e->n_batch_runs; i++)
 	{
-		PulseRun   *run = e->batch_runs[i];
+		PulseRun *run = e->batch_runs[i];
 
 		run->in_batch = false;
 		if (run->missing || run->dropped)
@@ -304,7 +304,7 @@ act(PulseEngine *e)
 static void
 forget(PulseEngine *e)
 {
-	dlist_iter	it;
+	dlist_iter it;
 
 	pulse_streams_rollback(e->streams);
 	e->held_at = 0;
@@ -347,7 +347,7 @@ work_solo(PulseEngine *e, PulseRun *run)
 		}
 		PG_CATCH();
 		{
-			ErrorData  *error;
+			ErrorData *error;
 
 			MemoryContextSwitchTo(context);
 			error = CopyErrorData();
@@ -388,8 +388,8 @@ work_solo(PulseEngine *e, PulseRun *run)
 static void
 work_struck(PulseEngine *e, PulseRun **runs, int n)
 {
-	pg_uuid_t  *ids = palloc(sizeof(pg_uuid_t) * (size_t) n);
-	int		   *parts = palloc(sizeof(int) * (size_t) n);
+	pg_uuid_t *ids = palloc(sizeof(pg_uuid_t) * (size_t) n);
+	int *parts = palloc(sizeof(int) * (size_t) n);
 
 	for (int i = 0; i < n; i++)
 	{
@@ -416,19 +416,19 @@ work_struck(PulseEngine *e, PulseRun **runs, int n)
 static void
 work_careful(PulseEngine *e)
 {
-	PulseRun  **fresh = palloc(sizeof(PulseRun *) * (size_t) e->n_batch_runs);
-	PulseRun  **suspects = palloc(sizeof(PulseRun *) * (size_t) e->n_batch_runs);
-	pg_uuid_t  *ids = palloc(sizeof(pg_uuid_t) * (size_t) e->n_batch_runs);
-	int			n_fresh = 0;
-	int			n_suspects = 0;
-	int		   *strikes;
+	PulseRun **fresh = palloc(sizeof(PulseRun *) * (size_t) e->n_batch_runs);
+	PulseRun **suspects = palloc(sizeof(PulseRun *) * (size_t) e->n_batch_runs);
+	pg_uuid_t *ids = palloc(sizeof(pg_uuid_t) * (size_t) e->n_batch_runs);
+	int n_fresh = 0;
+	int n_suspects = 0;
+	int *strikes;
 
 	for (int i = 0; i < e->n_batch_runs; i++)
 		ids[i] = e->batch_runs[i]->id;
 	strikes = pulse_strikes_read(ids, e->n_batch_runs);
 	for (int i = 0; i < e->n_batch_runs; i++)
 	{
-		PulseRun   *run = e->batch_runs[i];
+		PulseRun *run = e->batch_runs[i];
 
 		if (strikes[i] >= STRIKES_MAX)
 		{
@@ -459,7 +459,7 @@ work_careful(PulseEngine *e)
 static void
 run_batch(PulseEngine *e, PulseHints *hints)
 {
-	PulseHints	copy = *hints;
+	PulseHints copy = *hints;
 
 	pulse_txn_begin("pulse: batch");
 	MemoryContextSwitchTo(e->batch);
@@ -494,7 +494,7 @@ run_batch(PulseEngine *e, PulseHints *hints)
 static bool
 nobodys_fault(int sqlstate)
 {
-	int			class_ = ERRCODE_TO_CATEGORY(sqlstate);
+	int class_ = ERRCODE_TO_CATEGORY(sqlstate);
 
 	return class_ == ERRCODE_TO_CATEGORY(ERRCODE_TRANSACTION_ROLLBACK) ||
 		class_ == ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES) ||
@@ -508,7 +508,7 @@ nobodys_fault(int sqlstate)
 static void
 batch_failed(PulseEngine *e, ErrorData *error)
 {
-	int64		wait;
+	int64 wait;
 
 	pulse_txn_abort();
 	MemoryContextSwitchTo(e->context);
@@ -539,7 +539,7 @@ PulseBatchResult
 pulse_engine_batch(PulseEngine *e, PulseHints *hints)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	PulseBatchResult result = {0};
+	PulseBatchResult result = { 0 };
 	volatile bool failed = false;
 
 	e->now = pulse_now();
@@ -567,7 +567,7 @@ pulse_engine_batch(PulseEngine *e, PulseHints *hints)
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
+		ErrorData *error;
 
 		/* who is asked to go, goes */
 		if (ProcDiePending)
@@ -598,7 +598,6 @@ pulse_engine_batch(PulseEngine *e, PulseHints *hints)
 	result.facts = e->facts;
 	result.ended = e->ended;
 	result.more = !failed && (e->more || e->n_finished > 0);
-	result.next_due = failed ? e->retry_at :
-		Min(e->next_timer, pulse_calls_next_due(e));
+	result.next_due = failed ? e->retry_at : Min(e->next_timer, pulse_calls_next_due(e));
 	return result;
 }

@@ -12,39 +12,39 @@
 
 #include "datatype/timestamp.h"
 
-#define PULSE_PARTS			64
-#define PULSE_PRIORITIES	4
+#define PULSE_PARTS 64
+#define PULSE_PRIORITIES 4
 
 typedef struct PulseEngine PulseEngine;
 
 /* What commits have told a worker to look at: one bit a part. */
 typedef struct PulseHints
 {
-	uint64		inbox;
-	uint64		runs[PULSE_PRIORITIES];
-	bool		all;			/* the safety poll: look at everything */
+	uint64 inbox;
+	uint64 runs[PULSE_PRIORITIES];
+	bool all; /* the safety poll: look at everything */
 } PulseHints;
 
 typedef struct PulseBatchResult
 {
-	bool		more;			/* call again without waiting */
-	bool		failed;			/* the batch was rolled back; back off until next_due */
-	TimestampTz next_due;		/* when to call again at the latest (DT_NOEND: no time known) */
-	uint64		ended;			/* parts in which runs ended: wake those who wait */
-	int			facts;			/* facts folded */
+	bool more;			  /* call again without waiting */
+	bool failed;		  /* the batch was rolled back; back off until next_due */
+	TimestampTz next_due; /* when to call again at the latest (DT_NOEND: no time known) */
+	uint64 ended;		  /* parts in which runs ended: wake those who wait */
+	int facts;			  /* facts folded */
 } PulseBatchResult;
 
 /* Figures of a worker, for stat_workers. */
 typedef struct PulseEngineStats
 {
-	uint64		batches;
-	uint64		facts;
-	uint64		nodes;
-	uint64		calls;
-	uint64		errors;
-	int			in_flight;
-	int			queued;
-	int			cached_runs;
+	uint64 batches;
+	uint64 facts;
+	uint64 nodes;
+	uint64 calls;
+	uint64 errors;
+	int in_flight;
+	int queued;
+	int cached_runs;
 } PulseEngineStats;
 
 /*
@@ -57,7 +57,7 @@ typedef struct PulseEngineStats
 extern PulseEngine *pulse_engine_create(int worker, int n_workers, bool test_transport);
 
 /* File descriptor that becomes readable when the network has something, or -1. */
-extern int	pulse_engine_fd(PulseEngine *engine);
+extern int pulse_engine_fd(PulseEngine *engine);
 
 /* Microseconds until the network wants to be driven although nothing is readable; -1: never. */
 extern int64 pulse_engine_net_timeout(PulseEngine *engine);

@@ -29,7 +29,7 @@ typedef struct PulseGraphKey
 {
 	const char *tenant;
 	const char *workflow;
-	int			version;
+	int version;
 } PulseGraphKey;
 
 /* A graph shared by the runs of one workflow version. Context of its own. */
@@ -37,107 +37,107 @@ typedef struct PulseGraphEntry
 {
 	PulseGraphKey key;
 	PulseGraph *graph;
-	int			refs;			/* cached runs that use it */
+	int refs; /* cached runs that use it */
 	MemoryContext context;
-	dlist_node	idle;			/* in engine->idle_graphs while refs is 0 */
+	dlist_node idle; /* in engine->idle_graphs while refs is 0 */
 } PulseGraphEntry;
 
 /* A fact whose node is known by name until the run is loaded. */
 typedef struct PulseRawFact
 {
-	PulseFact	fact;
-	const char *node;			/* or NULL */
-	Jsonb	   *payload;		/* of an inbox row; read when the run is worked on, so
+	PulseFact fact;
+	const char *node; /* or NULL */
+	Jsonb *payload;	  /* of an inbox row; read when the run is worked on, so
 								 * that what cannot be read is that run's trouble only */
 } PulseRawFact;
 
 typedef struct PulseInboxKey
 {
-	int			part;
-	uint64		xid;
-	int64		id;
+	int part;
+	uint64 xid;
+	int64 id;
 } PulseInboxKey;
 
 /* A run in the cache; the second half belongs to the current batch. */
 typedef struct PulseRun
 {
-	pg_uuid_t	id;
-	int			part;
-	int			priority;
-	PulseRunState *state;		/* NULL: not loaded yet */
+	pg_uuid_t id;
+	int part;
+	int priority;
+	PulseRunState *state; /* NULL: not loaded yet */
 	PulseGraphEntry *graph;
-	dlist_node	lru;
+	dlist_node lru;
 
 	/* current batch, in engine->batch */
-	bool		in_batch;
-	bool		loaded;			/* in this batch, from rows of its own */
-	bool		missing;		/* there is no such run */
-	bool		dropped;		/* quarantined in this batch */
-	PulseRunRow *row;			/* as discovered or loaded in this batch */
+	bool in_batch;
+	bool loaded;	  /* in this batch, from rows of its own */
+	bool missing;	  /* there is no such run */
+	bool dropped;	  /* quarantined in this batch */
+	PulseRunRow *row; /* as discovered or loaded in this batch */
 	PulseRawFact *raw;
-	int			n_raw;
-	int			cap_raw;
+	int n_raw;
+	int cap_raw;
 	PulseInboxKey *inbox;
-	int			n_inbox;
-	int			cap_inbox;
+	int n_inbox;
+	int cap_inbox;
 	PulseTimerRow **timers;
-	int			n_timers;
-	int			cap_timers;
+	int n_timers;
+	int cap_timers;
 	PulseCommand *commands;
-	int			n_commands;
-	int		   *touched;		/* nodes whose values are in scratch */
-	int			n_touched;
-	int			cap_touched;
-	bool		ended;			/* reached a terminal status */
+	int n_commands;
+	int *touched; /* nodes whose values are in scratch */
+	int n_touched;
+	int cap_touched;
+	bool ended; /* reached a terminal status */
 } PulseRun;
 
 typedef struct PulseHost
 {
-	char	   *name;
-	char	   *url;
-	char	   *tenant;
+	char *name;
+	char *url;
+	char *tenant;
 	PulseAddressPolicy policy;
 	PulseSecret secrets[PULSE_SECRETS_MAX];
-	int			n_secrets;
-	char	   *bearer;
-	char	   *ca_file;
-	char	   *disabled;		/* why nothing may be sent to it, or NULL */
-	int64		timeout;		/* usec */
-	int			slots;			/* calls at once, of this worker */
-	double		rate;			/* calls a usec; 0: no limit */
-	double		burst;
+	int n_secrets;
+	char *bearer;
+	char *ca_file;
+	char *disabled; /* why nothing may be sent to it, or NULL */
+	int64 timeout;	/* usec */
+	int slots;		/* calls at once, of this worker */
+	double rate;	/* calls a usec; 0: no limit */
+	double burst;
 	TimestampTz changed_at;
-	bool		gone;			/* no longer registered */
-	MemoryContext context;		/* of the members above; made anew at each reload */
+	bool gone;			   /* no longer registered */
+	MemoryContext context; /* of the members above; made anew at each reload */
 
 	/* learned */
-	bool		open;			/* circuit */
-	char		reason[256];
-	int			trips;			/* times it opened in a row */
+	bool open; /* circuit */
+	char reason[256];
+	int trips; /* times it opened in a row */
 	TimestampTz opened_at;
 	TimestampTz retry_at;
 	TimestampTz throttled_until;
-	int64		failures;
-	bool		unsaved;
+	int64 failures;
+	bool unsaved;
 
 	/* calls */
-	dlist_head	queue;
-	int			queued;
-	int			active;
-	double		tokens;
+	dlist_head queue;
+	int queued;
+	int active;
+	double tokens;
 	TimestampTz tokens_at;
 } PulseHost;
 
 typedef struct PulseAction
 {
-	char	   *name;
-	PulseHost  *host;
-	char	   *version;
-	int64		timeout;
-	bool		has_retry;
+	char *name;
+	PulseHost *host;
+	char *version;
+	int64 timeout;
+	bool has_retry;
 	PulseRetryPolicy retry;
-	bool		repeatable;
-	bool		read_only;
+	bool repeatable;
+	bool read_only;
 } PulseAction;
 
 typedef enum PulseCallState
@@ -151,27 +151,27 @@ typedef enum PulseCallState
 typedef struct PulseCall
 {
 	PulseCallState state;
-	dlist_node	link;			/* of the host's queue, or of the active or finished list */
-	MemoryContext context;		/* owns everything here, this struct included */
-	pg_uuid_t	run;
-	int			part;
-	char	   *node;
-	int			attempt;
-	PulseUuid	activation;
-	PulseHost  *host;			/* NULL: none known, finished at once */
-	char	   *action;
-	char	   *workflow;
-	char	   *tenant;
-	char	   *traceparent;
-	char	   *body;
-	size_t		body_len;
-	int64		timeout;		/* usec */
-	bool		repeatable;
-	bool		read_only;
+	dlist_node link;	   /* of the host's queue, or of the active or finished list */
+	MemoryContext context; /* owns everything here, this struct included */
+	pg_uuid_t run;
+	int part;
+	char *node;
+	int attempt;
+	PulseUuid activation;
+	PulseHost *host; /* NULL: none known, finished at once */
+	char *action;
+	char *workflow;
+	char *tenant;
+	char *traceparent;
+	char *body;
+	size_t body_len;
+	int64 timeout; /* usec */
+	bool repeatable;
+	bool read_only;
 	TimestampTz queued_at;
-	PulseTransfer *transfer;	/* while active, unless in a test */
-	PulseOutcome outcome;		/* when finished */
-	bool		taken;			/* its fact is in the current batch */
+	PulseTransfer *transfer; /* while active, unless in a test */
+	PulseOutcome outcome;	 /* when finished */
+	bool taken;				 /* its fact is in the current batch */
 } PulseCall;
 
 struct PulseEngine
@@ -182,14 +182,14 @@ struct PulseEngine
 	MemoryContext hosts_context;
 	MemoryContext batch;
 
-	int			worker;
-	int			n_workers;
-	bool		test;
-	int			n_parts;
-	int			parts[PULSE_PARTS];
-	PulsePartRow part_rows[PULSE_PARTS];	/* by place in parts[]; as saved */
-	int			part_at[PULSE_PARTS];	/* place of a part in parts[], -1: not ours */
-	bool		save_parts;		/* a mark must be lowered in this batch */
+	int worker;
+	int n_workers;
+	bool test;
+	int n_parts;
+	int parts[PULSE_PARTS];
+	PulsePartRow part_rows[PULSE_PARTS]; /* by place in parts[]; as saved */
+	int part_at[PULSE_PARTS];			 /* place of a part in parts[], -1: not ours */
+	bool save_parts;					 /* a mark must be lowered in this batch */
 	TimestampTz parts_saved;
 	pg_prng_state prng;
 
@@ -197,51 +197,51 @@ struct PulseEngine
 	PulseStreams *streams;
 	TimestampTz timer_after[PULSE_PARTS];
 	TimestampTz next_timer;
-	pg_uuid_t  *recover;		/* runs to be looked at after a start */
-	int			n_recover;
-	int			recover_at;
-	bool		careful;		/* the owner before ended badly: strikes first */
-	bool		mended;			/* a host or action has changed: held calls go on */
+	pg_uuid_t *recover; /* runs to be looked at after a start */
+	int n_recover;
+	int recover_at;
+	bool careful; /* the owner before ended badly: strikes first */
+	bool mended;  /* a host or action has changed: held calls go on */
 	MemoryContext held_context;
-	PulseTimerRow *held;		/* their timers, in held_context; NULL: none */
-	int			n_held;
-	int			held_at;
+	PulseTimerRow *held; /* their timers, in held_context; NULL: none */
+	int n_held;
+	int held_at;
 
 	/* caches */
 	struct runhash_hash *runs;
-	dlist_head	run_lru;		/* least recently used first */
+	dlist_head run_lru; /* least recently used first */
 	struct graphhash_hash *graphs;
-	dlist_head	idle_graphs;	/* without runs, longest idle first */
+	dlist_head idle_graphs; /* without runs, longest idle first */
 
 	/* the outside */
-	PulseMux   *mux;
+	PulseMux *mux;
 	PulseHost **hosts;
-	int			n_hosts;
-	PulseAction *actions;		/* by name; made anew at each reload */
-	int			n_actions;
+	int n_hosts;
+	PulseAction *actions; /* by name; made anew at each reload */
+	int n_actions;
 	MemoryContext actions_context;
-	bool		registry_loaded;
-	int			next_host;		/* round robin */
-	dlist_head	active;
-	dlist_head	finished;
-	int			n_active;
-	int			n_queued;
-	int			n_finished;
+	bool registry_loaded;
+	int next_host; /* round robin */
+	dlist_head active;
+	dlist_head finished;
+	int n_active;
+	int n_queued;
+	int n_finished;
 
 	/* the current batch */
 	TimestampTz now;
 	PulseArena *scratch;
-	PulseRun  **batch_runs;
-	int			n_batch_runs;
-	int			cap_batch_runs;
+	PulseRun **batch_runs;
+	int n_batch_runs;
+	int cap_batch_runs;
 	PulseWrites writes;
-	int			facts;
-	bool		more;
-	uint64		ended;
-	bool		solo;			/* a batch failed: each run in a subtransaction */
-	int			failures;		/* batches failed in a row */
-	TimestampTz retry_at;		/* backing off until then */
-	bool		complained;
+	int facts;
+	bool more;
+	uint64 ended;
+	bool solo;			  /* a batch failed: each run in a subtransaction */
+	int failures;		  /* batches failed in a row */
+	TimestampTz retry_at; /* backing off until then */
+	bool complained;
 
 	PulseEngineStats stats;
 };
@@ -253,7 +253,7 @@ extern PulseRun *pulse_cache_find(PulseEngine *e, const pg_uuid_t *id);
 extern void pulse_cache_unload(PulseEngine *e, PulseRun *run);
 extern void pulse_cache_drop(PulseEngine *e, PulseRun *run);
 extern void pulse_cache_trim(PulseEngine *e);
-extern int	pulse_cache_count(PulseEngine *e);
+extern int pulse_cache_count(PulseEngine *e);
 /* Loads the state of runs that have none; sets missing where there is no run. */
 extern void pulse_cache_load(PulseEngine *e, PulseRun **runs, int n);
 extern void pulse_cache_values(PulseEngine *e, PulseRun *run, const int *nodes, int n);

@@ -27,13 +27,13 @@
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
-#define CIRCUIT_FIRST	INT64CONST(15000000)	/* usec until the first probe */
-#define CIRCUIT_MAX		INT64CONST(300000000)
+#define CIRCUIT_FIRST INT64CONST(15000000) /* usec until the first probe */
+#define CIRCUIT_MAX INT64CONST(300000000)
 #define SECRET_FILE_MAX 4096
 
 /* Set by the relcache callback: _pulse.host, or everything, has changed. */
 static bool registry_stale = true;
-static Oid	host_relid = InvalidOid;
+static Oid host_relid = InvalidOid;
 
 static void
 relcache_callback(Datum arg, Oid relid)
@@ -69,10 +69,10 @@ pulse_hosts_init(PulseEngine *e)
 static char *
 read_secret_file(const char *path, const char **why)
 {
-	char		buf[SECRET_FILE_MAX + 1];
-	int			fd = OpenTransientFile(path, O_RDONLY | PG_BINARY);
-	ssize_t		n;
-	char	   *result;
+	char buf[SECRET_FILE_MAX + 1];
+	int fd = OpenTransientFile(path, O_RDONLY | PG_BINARY);
+	ssize_t n;
+	char *result;
 
 	if (fd < 0)
 	{
@@ -108,7 +108,7 @@ static void
 set_credential(PulseHost *host, const PulseHostRow *row)
 {
 	const char *why = NULL;
-	char	   *text;
+	char *text;
 
 	host->n_secrets = 0;
 	host->bearer = NULL;
@@ -134,13 +134,13 @@ set_credential(PulseHost *host, const PulseHostRow *row)
 static void
 set_policy(PulseHost *host, const PulseHostRow *row)
 {
-	char	   *list = pstrdup(pulse_guc_allow_networks);
-	List	   *names = NIL;
-	PulseCidr  *cidrs;
-	PulseUrl	url;
+	char *list = pstrdup(pulse_guc_allow_networks);
+	List *names = NIL;
+	PulseCidr *cidrs;
+	PulseUrl url;
 	const char *why;
-	ListCell   *lc;
-	int			n = 0;
+	ListCell *lc;
+	int n = 0;
 
 	if (list[0] != '\0' && !SplitGUCList(list, ',', &names))
 		names = NIL;
@@ -173,7 +173,7 @@ static PulseHost *
 new_host(PulseEngine *e, const char *name)
 {
 	MemoryContext old = MemoryContextSwitchTo(e->hosts_context);
-	PulseHost  *host = palloc0(sizeof(PulseHost));
+	PulseHost *host = palloc0(sizeof(PulseHost));
 	PulseHost **list = palloc(sizeof(PulseHost *) * (size_t) (e->n_hosts + 1));
 
 	host->name = pstrdup(name);
@@ -209,7 +209,7 @@ set_host(PulseEngine *e, PulseHost *host, const PulseHostRow *row)
 	MemoryContext context = AllocSetContextCreate(e->hosts_context, "pulse host",
 												  ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	bool		changed = host->changed_at != row->changed_at;
+	bool changed = host->changed_at != row->changed_at;
 
 	host->gone = false;
 	host->disabled = row->disabled_reason ? pstrdup(row->disabled_reason) : NULL;
@@ -251,7 +251,7 @@ compare_actions(const void *a, const void *b)
 static void
 load_actions(PulseEngine *e)
 {
-	int			n;
+	int n;
 	PulseActionRow *rows = pulse_load_actions(&n);
 	MemoryContext context = AllocSetContextCreate(e->context, "pulse actions",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -262,7 +262,7 @@ load_actions(PulseEngine *e)
 	for (int i = 0; i < n; i++)
 	{
 		PulseAction *a = &actions[i];
-		PulseDiag	diag;
+		PulseDiag diag;
 
 		a->name = pstrdup(rows[i].name);
 		a->host = find_host(e, rows[i].host);
@@ -290,7 +290,7 @@ void
 pulse_hosts_reload(PulseEngine *e)
 {
 	PulseHostRow *rows;
-	int			n;
+	int n;
 
 	if (!registry_stale && e->registry_loaded)
 		return;
@@ -307,13 +307,13 @@ pulse_hosts_reload(PulseEngine *e)
 		e->hosts[i]->gone = true;
 	for (int i = 0; i < n; i++)
 	{
-		PulseHost  *host = find_host(e, rows[i].name);
+		PulseHost *host = find_host(e, rows[i].name);
 
 		if (host == NULL)
 			host = new_host(e, rows[i].name);
 		set_host(e, host, &rows[i]);
 	}
-	e->mended |= e->actions_context != NULL;	/* perhaps: what is held finds out */
+	e->mended |= e->actions_context != NULL; /* perhaps: what is held finds out */
 	load_actions(e);
 	e->registry_loaded = true;
 }
@@ -332,7 +332,7 @@ PulseActionInfo
 pulse_hosts_action_info(void *engine, const char *name)
 {
 	const PulseAction *a = pulse_hosts_action(engine, name);
-	PulseActionInfo info = {true, NULL, NULL};
+	PulseActionInfo info = { true, NULL, NULL };
 
 	if (a != NULL)
 	{
@@ -366,7 +366,7 @@ pulse_host_available(PulseEngine *e, PulseHost *host)
 void
 pulse_host_learn(PulseEngine *e, PulseHost *host, const PulseAnswer *answer)
 {
-	int64		wait;
+	int64 wait;
 
 	switch (answer->kind)
 	{
@@ -410,7 +410,7 @@ pulse_hosts_save(PulseEngine *e)
 {
 	for (int i = 0; i < e->n_hosts; i++)
 	{
-		PulseHost  *host = e->hosts[i];
+		PulseHost *host = e->hosts[i];
 
 		if (!host->unsaved)
 			continue;

@@ -15,69 +15,69 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#define KINDS (PULSE_PRIORITIES + 1)	/* kind 0 is the inbox */
+#define KINDS (PULSE_PRIORITIES + 1) /* kind 0 is the inbox */
 
 /* A snapshot in 64-bit ids; shared by the streams that were read under it. */
 typedef struct Snap
 {
-	int			refs;
-	uint64		xmin;
-	uint64		xmax;
-	int			n;
-	uint64		xip[FLEXIBLE_ARRAY_MEMBER];
+	int refs;
+	uint64 xmin;
+	uint64 xmax;
+	int n;
+	uint64 xip[FLEXIBLE_ARRAY_MEMBER];
 } Snap;
 
 /* A part of an open window. */
 typedef struct Piece
 {
-	uint64		xid;			/* position: rows after (xid, key) */
-	pg_uuid_t	run;
-	int64		id;
-	uint64		to_xid;
-	bool		done;
+	uint64 xid; /* position: rows after (xid, key) */
+	pg_uuid_t run;
+	int64 id;
+	uint64 to_xid;
+	bool done;
 	/* provisional, until commit */
-	bool		moved;
-	uint64		new_xid;
-	pg_uuid_t	new_run;
-	int64		new_id;
-	bool		new_done;
+	bool moved;
+	uint64 new_xid;
+	pg_uuid_t new_run;
+	int64 new_id;
+	bool new_done;
 } Piece;
 
 typedef struct Stream
 {
-	Snap	   *seen;			/* everything visible in it has been read */
-	bool		noted;
-	bool		first;			/* not drained since creation */
-	Snap	   *next;			/* the open window ends here; NULL: none open */
-	int			n_pieces;
-	Piece	   *pieces;
+	Snap *seen; /* everything visible in it has been read */
+	bool noted;
+	bool first; /* not drained since creation */
+	Snap *next; /* the open window ends here; NULL: none open */
+	int n_pieces;
+	Piece *pieces;
 } Stream;
 
 struct PulseStreams
 {
 	MemoryContext context;
-	int			n_parts;
-	int			parts[PULSE_PARTS];
-	int			at[PULSE_PARTS];	/* place of a part, -1: not ours */
-	Stream		streams[PULSE_PARTS][KINDS];
-	int			n_first;
+	int n_parts;
+	int parts[PULSE_PARTS];
+	int at[PULSE_PARTS]; /* place of a part, -1: not ours */
+	Stream streams[PULSE_PARTS][KINDS];
+	int n_first;
 
 	/* the last answer of pulse_streams_ranges: where each range belongs */
-	int			n_ranges;
+	int n_ranges;
 	struct
 	{
-		int			place;
-		int			kind;
-		int			piece;
-	}		   *origin;
-	int			cap_origin;
-	Snap	   *current;		/* of the active snapshot of this batch */
+		int place;
+		int kind;
+		int piece;
+	} * origin;
+	int cap_origin;
+	Snap *current; /* of the active snapshot of this batch */
 };
 
 static Snap *
 snap_new(PulseStreams *s, uint64 xmin, uint64 xmax, int n)
 {
-	Snap	   *snap = MemoryContextAlloc(s->context, offsetof(Snap, xip) + sizeof(uint64) * n);
+	Snap *snap = MemoryContextAlloc(s->context, offsetof(Snap, xip) + sizeof(uint64) * n);
 
 	snap->refs = 0;
 	snap->xmin = xmin;
@@ -97,7 +97,7 @@ snap_release(Snap *snap)
 static uint64
 widen(TransactionId xid, FullTransactionId next)
 {
-	uint32		epoch = EpochFromFullTransactionId(next);
+	uint32 epoch = EpochFromFullTransactionId(next);
 
 	if (xid > XidFromFullTransactionId(next))
 		epoch--;
@@ -108,9 +108,9 @@ widen(TransactionId xid, FullTransactionId next)
 static Snap *
 current_snap(PulseStreams *s)
 {
-	Snapshot	active = GetActiveSnapshot();
+	Snapshot active = GetActiveSnapshot();
 	FullTransactionId next = ReadNextFullTransactionId();
-	Snap	   *snap;
+	Snap *snap;
 
 	if (s->current != NULL)
 		return s->current;
@@ -150,7 +150,7 @@ pulse_streams_create(const int *parts, int n)
 void
 pulse_streams_set_mark(PulseStreams *s, int part, int priority, uint64 mark)
 {
-	Stream	   *st = &s->streams[s->at[part]][priority + 1];
+	Stream *st = &s->streams[s->at[part]][priority + 1];
 
 	st->seen->xmin = mark;
 	st->seen->xmax = mark;
@@ -161,7 +161,7 @@ pulse_streams_hint(PulseStreams *s, const PulseHints *hints)
 {
 	for (int i = 0; i < s->n_parts; i++)
 	{
-		uint64		bit = UINT64CONST(1) << s->parts[i];
+		uint64 bit = UINT64CONST(1) << s->parts[i];
 
 		if (hints->all || (hints->inbox & bit))
 			s->streams[i][0].noted = true;
@@ -202,8 +202,8 @@ in_progress(const Snap *snap, uint64 xid)
 static void
 open_window(PulseStreams *s, Stream *st)
 {
-	Snap	   *now = current_snap(s);
-	Snap	   *seen = st->seen;
+	Snap *now = current_snap(s);
+	Snap *seen = st->seen;
 
 	st->pieces = MemoryContextAllocZero(s->context, sizeof(Piece) * (size_t) (seen->n + 1));
 	st->n_pieces = 0;
@@ -211,7 +211,7 @@ open_window(PulseStreams *s, Stream *st)
 	{
 		if (!in_progress(now, seen->xip[i]))
 		{
-			Piece	   *p = &st->pieces[st->n_pieces++];
+			Piece *p = &st->pieces[st->n_pieces++];
 
 			p->xid = p->to_xid = seen->xip[i];
 		}
@@ -227,13 +227,13 @@ open_window(PulseStreams *s, Stream *st)
 PulseRange *
 pulse_streams_ranges(PulseStreams *s, int priority, int *n)
 {
-	int			kind = priority + 1;
-	int			cap = 0;
+	int kind = priority + 1;
+	int cap = 0;
 	PulseRange *ranges;
 
 	for (int i = 0; i < s->n_parts; i++)
 	{
-		Stream	   *st = &s->streams[i][kind];
+		Stream *st = &s->streams[i][kind];
 
 		if (st->next == NULL && st->noted)
 			open_window(s, st);
@@ -251,11 +251,11 @@ pulse_streams_ranges(PulseStreams *s, int priority, int *n)
 	s->n_ranges = 0;
 	for (int i = 0; i < s->n_parts; i++)
 	{
-		Stream	   *st = &s->streams[i][kind];
+		Stream *st = &s->streams[i][kind];
 
 		for (int p = 0; st->next != NULL && p < st->n_pieces; p++)
 		{
-			Piece	   *piece = &st->pieces[p];
+			Piece *piece = &st->pieces[p];
 			PulseRange *r;
 
 			if (piece->done)
@@ -281,8 +281,8 @@ void
 pulse_streams_read(PulseStreams *s, int range, int count, int limit,
 				   uint64 last_xid, const pg_uuid_t *last_run, int64 last_id)
 {
-	Stream	   *st = &s->streams[s->origin[range].place][s->origin[range].kind];
-	Piece	   *piece = &st->pieces[s->origin[range].piece];
+	Stream *st = &s->streams[s->origin[range].place][s->origin[range].kind];
+	Piece *piece = &st->pieces[s->origin[range].piece];
 
 	piece->moved = true;
 	piece->new_xid = piece->xid;
@@ -326,13 +326,13 @@ end_batch(PulseStreams *s, bool commit)
 	{
 		for (int k = 0; k < KINDS; k++)
 		{
-			Stream	   *st = &s->streams[i][k];
+			Stream *st = &s->streams[i][k];
 
 			if (st->next == NULL)
 				continue;
 			for (int p = 0; p < st->n_pieces; p++)
 			{
-				Piece	   *piece = &st->pieces[p];
+				Piece *piece = &st->pieces[p];
 
 				if (!piece->moved)
 					continue;

@@ -12,14 +12,14 @@ PulseTestCall *
 pulse_engine_test_calls(PulseEngine *e, int *n)
 {
 	PulseTestCall *calls = palloc(sizeof(PulseTestCall) * (size_t) Max(e->n_active, 1));
-	dlist_iter	it;
+	dlist_iter it;
 
 	*n = 0;
 	dlist_foreach(it, &e->active)
 	{
-		PulseCall  *call = dlist_container(PulseCall, link, it.cur);
+		PulseCall *call = dlist_container(PulseCall, link, it.cur);
 		PulseTestCall *c = &calls[(*n)++];
-		char		uuid[PULSE_UUID_TEXT + 1];
+		char uuid[PULSE_UUID_TEXT + 1];
 
 		c->run = call->run;
 		c->node = call->node;
@@ -35,11 +35,11 @@ bool
 pulse_engine_test_answer(PulseEngine *e, const pg_uuid_t *run, const char *node,
 						 const PulseResponse *response)
 {
-	dlist_iter	it;
+	dlist_iter it;
 
 	dlist_foreach(it, &e->active)
 	{
-		PulseCall  *call = dlist_container(PulseCall, link, it.cur);
+		PulseCall *call = dlist_container(PulseCall, link, it.cur);
 
 		if (memcmp(&call->run, run, sizeof(*run)) == 0 && strcmp(call->node, node) == 0)
 		{

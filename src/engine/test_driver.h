@@ -15,11 +15,11 @@
 
 typedef struct PulseTestCall
 {
-	pg_uuid_t	run;
+	pg_uuid_t run;
 	const char *node;
 	const char *action;
-	int			attempt;
-	const char *key;			/* act_<activation> */
+	int attempt;
+	const char *key; /* act_<activation> */
 	const char *body;
 } PulseTestCall;
 

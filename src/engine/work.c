@@ -31,8 +31,8 @@ note_touched(PulseRun *run, int node)
 {
 	if (run->n_touched == run->cap_touched)
 	{
-		int			cap = Max(8, run->cap_touched * 2);
-		int		   *larger = palloc(sizeof(int) * (size_t) cap);
+		int cap = Max(8, run->cap_touched * 2);
+		int *larger = palloc(sizeof(int) * (size_t) cap);
 
 		if (run->n_touched > 0)
 			memcpy(larger, run->touched, sizeof(int) * (size_t) run->n_touched);
@@ -52,7 +52,7 @@ static void
 write_node(PulseEngine *e, PulseRun *run, int node)
 {
 	PulseNodeState *n = &run->state->nodes[node];
-	PulseNodeWrite row = {0};
+	PulseNodeWrite row = { 0 };
 
 	row.run = &run->id;
 	row.part = run->part;
@@ -95,14 +95,14 @@ static void
 write_timer(PulseEngine *e, PulseRun *run, const PulseCommand *cmd)
 {
 	TimestampTz due = pulse_time_from_unix(cmd->due);
-	bool		set = cmd->kind == PULSE_CMD_TIMER_SET;
+	bool set = cmd->kind == PULSE_CMD_TIMER_SET;
 
 	pulse_writes_timer(&e->writes, set, run->part, due, &run->id,
 					   cmd->node < 0 ? "" : run->state->graph->nodes[cmd->node]->id,
 					   pulse_timer_kind_name(cmd->timer));
 	if (set)
 	{
-		int			at = e->part_at[run->part];
+		int at = e->part_at[run->part];
 
 		e->next_timer = Min(e->next_timer, due);
 		e->timer_after[at] = Min(e->timer_after[at], due);
@@ -112,7 +112,7 @@ write_timer(PulseEngine *e, PulseRun *run, const PulseCommand *cmd)
 static void
 write_attempt(PulseEngine *e, PulseRun *run, const PulseCommand *cmd)
 {
-	PulseAttemptWrite row = {0};
+	PulseAttemptWrite row = { 0 };
 
 	row.run = &run->id;
 	row.node = run->state->graph->nodes[cmd->node]->id;
@@ -166,8 +166,8 @@ cleared_later(const PulseRun *run, int at, int last_clear)
 static void
 write_commands(PulseEngine *e, PulseRun *run)
 {
-	bool		run_written = false;
-	int			last_clear = -1;
+	bool run_written = false;
+	int last_clear = -1;
 
 	for (int i = 0; i < run->n_commands; i++)
 	{
@@ -262,8 +262,8 @@ read_payload(PulseEngine *e, PulseFact *fact, Jsonb *jb)
 static PulseFact *
 resolve_facts(PulseEngine *e, PulseRun *run, int *n)
 {
-	PulseFact  *facts = palloc(sizeof(PulseFact) * (size_t) (run->n_raw + 1));
-	int			k = 0;
+	PulseFact *facts = palloc(sizeof(PulseFact) * (size_t) (run->n_raw + 1));
+	int k = 0;
 
 	if (run->loaded)
 	{
@@ -300,11 +300,11 @@ pulse_work_quarantine(PulseEngine *e, PulseRun *run, const char *class_,
 	PulseJsonPair pairs[3];
 	PulseJsonPair *copy = pulse_arena_alloc(e->scratch, sizeof(pairs));
 	const PulseJson *error;
-	char		id[PULSE_UUID_TEXT + 1];
+	char id[PULSE_UUID_TEXT + 1];
 
-	pairs[0] = (PulseJsonPair) {"class", 5, pulse_json_string(e->scratch, class_)};
-	pairs[1] = (PulseJsonPair) {"message", 7, pulse_json_string(e->scratch, message)};
-	pairs[2] = (PulseJsonPair) {"sqlstate", 8, pulse_json_string(e->scratch, unpack_sql_state(sqlstate))};
+	pairs[0] = (PulseJsonPair){ "class", 5, pulse_json_string(e->scratch, class_) };
+	pairs[1] = (PulseJsonPair){ "message", 7, pulse_json_string(e->scratch, message) };
+	pairs[2] = (PulseJsonPair){ "sqlstate", 8, pulse_json_string(e->scratch, unpack_sql_state(sqlstate)) };
 	memcpy(copy, pairs, sizeof(pairs));
 	error = pulse_json_object(e->scratch, copy, 3);
 
@@ -320,10 +320,10 @@ pulse_work_quarantine(PulseEngine *e, PulseRun *run, const char *class_,
 static void
 step_run(PulseEngine *e, PulseRun *run)
 {
-	PulseStep	step = {0};
+	PulseStep step = { 0 };
 	PulseStepResult result;
-	PulseFact  *facts;
-	int			n_facts;
+	PulseFact *facts;
+	int n_facts;
 
 	step.scratch = e->scratch;
 	step.now = pulse_time_to_unix(e->now);

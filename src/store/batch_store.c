@@ -32,7 +32,7 @@ add_row(PulseRowSet *set, int n_columns)
 {
 	if (set->n == set->cap)
 	{
-		int			cap = Max(64, set->cap * 2);
+		int cap = Max(64, set->cap * 2);
 
 		set->n_columns = n_columns;
 		for (int c = 0; c < n_columns; c++)
@@ -94,7 +94,7 @@ void
 pulse_writes_node(PulseWrites *w, const PulseNodeWrite *r, bool insert)
 {
 	PulseRowSet *set = insert ? &w->node_insert : &w->node_update;
-	int			row = add_row(set, 16);
+	int row = add_row(set, 16);
 
 	put(set, row, 0, UUIDPGetDatum(r->run));
 	put_text(set, row, 1, r->node);
@@ -121,7 +121,7 @@ pulse_writes_run(PulseWrites *w, const pg_uuid_t *id, const char *status,
 				 TimestampTz ended_at, TimestampTz deadline)
 {
 	PulseRowSet *set = &w->run_update;
-	int			row = add_row(set, 7);
+	int row = add_row(set, 7);
 
 	put(set, row, 0, UUIDPGetDatum(id));
 	put_text(set, row, 1, status);
@@ -136,7 +136,7 @@ void
 pulse_writes_attempt(PulseWrites *w, const PulseAttemptWrite *r)
 {
 	PulseRowSet *set = &w->attempt_insert;
-	int			row = add_row(set, 13);
+	int row = add_row(set, 13);
 
 	put(set, row, 0, UUIDPGetDatum(r->run));
 	put_text(set, row, 1, r->node);
@@ -159,7 +159,7 @@ pulse_writes_timer(PulseWrites *w, bool insert, int part, TimestampTz due,
 				   const pg_uuid_t *run, const char *node, const char *kind)
 {
 	PulseRowSet *set = insert ? &w->timer_insert : &w->timer_delete;
-	int			row = add_row(set, 5);
+	int row = add_row(set, 5);
 
 	put(set, row, 0, Int16GetDatum((int16) part));
 	put(set, row, 1, TimestampTzGetDatum(due));
@@ -172,7 +172,7 @@ void
 pulse_writes_inbox_done(PulseWrites *w, int part, uint64 xid, int64 id)
 {
 	PulseRowSet *set = &w->inbox_delete;
-	int			row = add_row(set, 3);
+	int row = add_row(set, 3);
 
 	put(set, row, 0, Int16GetDatum((int16) part));
 	put(set, row, 1, UInt64GetDatum(xid));
@@ -185,7 +185,7 @@ pulse_writes_signal(PulseWrites *w, const pg_uuid_t *run, const char *id,
 					TimestampTz at)
 {
 	PulseRowSet *set = &w->signal_update;
-	int			row = add_row(set, 6);
+	int row = add_row(set, 6);
 
 	put(set, row, 0, UUIDPGetDatum(run));
 	put_text(set, row, 1, id);
@@ -200,7 +200,7 @@ pulse_writes_log(PulseWrites *w, const pg_uuid_t *run, const char *node,
 				 const char *actor, const char *message, TimestampTz at)
 {
 	PulseRowSet *set = &w->log_insert;
-	int			row = add_row(set, 5);
+	int row = add_row(set, 5);
 
 	put(set, row, 0, UUIDPGetDatum(run));
 	put_text(set, row, 1, node);
@@ -212,7 +212,7 @@ pulse_writes_log(PulseWrites *w, const pg_uuid_t *run, const char *node,
 void
 pulse_writes_strike_done(PulseWrites *w, const pg_uuid_t *run)
 {
-	int			row = add_row(&w->strike_delete, 1);
+	int row = add_row(&w->strike_delete, 1);
 
 	put(&w->strike_delete, row, 0, UUIDPGetDatum(run));
 }
@@ -221,7 +221,7 @@ pulse_writes_strike_done(PulseWrites *w, const pg_uuid_t *run)
 static void
 flush_set(PulseRowSet *set, PulseStmt *stmt, const Oid *types)
 {
-	Datum		args[PULSE_ROWSET_COLUMNS];
+	Datum args[PULSE_ROWSET_COLUMNS];
 
 	if (set->n == 0)
 		return;
@@ -234,18 +234,18 @@ flush_set(PulseRowSet *set, PulseStmt *stmt, const Oid *types)
 	set->n = 0;
 }
 
-#define NODE_ARRAYS \
+#define NODE_ARRAYS                                                       \
 	UUIDARRAYOID, TEXTARRAYOID, INT2ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, \
-	INT4ARRAYOID, INT4ARRAYOID, UUIDARRAYOID, BOOLARRAYOID, \
-	TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, \
-	TIMESTAMPTZARRAYOID, TEXTARRAYOID, JSONBARRAYOID, JSONBARRAYOID
+		INT4ARRAYOID, INT4ARRAYOID, UUIDARRAYOID, BOOLARRAYOID,           \
+		TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID,    \
+		TIMESTAMPTZARRAYOID, TEXTARRAYOID, JSONBARRAYOID, JSONBARRAYOID
 
-#define NODE_SOURCE \
-	"ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4), unnest($5)," \
+#define NODE_SOURCE                                                              \
+	"ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4), unnest($5),"     \
 	" unnest($6), unnest($7), unnest($8), unnest($9), unnest($10), unnest($11)," \
-	" unnest($12), unnest($13), unnest($14), unnest($15), unnest($16))" \
-	" AS u(run, node, part, status, reason, attempt, tries, activation," \
-	" outcome_unknown, started_at, ended_at, due, total_deadline," \
+	" unnest($12), unnest($13), unnest($14), unnest($15), unnest($16))"          \
+	" AS u(run, node, part, status, reason, attempt, tries, activation,"         \
+	" outcome_unknown, started_at, ended_at, due, total_deadline,"               \
 	" action_version, output, error)"
 
 static void
@@ -260,7 +260,8 @@ flush_nodes(PulseWrites *w)
 		"INSERT INTO _pulse.node (run, node, part, status, reason, attempt, tries,"
 		" activation, outcome_unknown, started_at, ended_at, due, total_deadline,"
 		" action_version, output, error) SELECT * FROM " NODE_SOURCE,
-		16, {NODE_ARRAYS}
+		16,
+		{ NODE_ARRAYS }
 	};
 	static PulseStmt update = {
 		"UPDATE _pulse.node n SET status = u.status, reason = u.reason,"
@@ -269,7 +270,8 @@ flush_nodes(PulseWrites *w)
 		" ended_at = u.ended_at, due = u.due, total_deadline = u.total_deadline,"
 		" action_version = u.action_version, output = u.output, error = u.error"
 		" FROM " NODE_SOURCE " WHERE n.run = u.run AND n.node = u.node",
-		16, {NODE_ARRAYS}
+		16,
+		{ NODE_ARRAYS }
 	};
 
 	flush_set(&w->node_insert, &insert, types);
@@ -291,8 +293,9 @@ flush_runs(PulseWrites *w)
 		" unnest($5), unnest($6), unnest($7))"
 		" AS u(id, status, output, error, started_at, ended_at, deadline)"
 		" WHERE r.id = u.id",
-		7, {UUIDARRAYOID, TEXTARRAYOID, JSONBARRAYOID, JSONBARRAYOID,
-			TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID}
+		7,
+		{ UUIDARRAYOID, TEXTARRAYOID, JSONBARRAYOID, JSONBARRAYOID,
+		  TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID }
 	};
 
 	flush_set(&w->run_update, &update, types);
@@ -313,9 +316,10 @@ flush_attempts(PulseWrites *w)
 		" SELECT * FROM ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4),"
 		" unnest($5), unnest($6), unnest($7), unnest($8), unnest($9), unnest($10),"
 		" unnest($11), unnest($12), unnest($13)) ON CONFLICT DO NOTHING",
-		13, {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID, UUIDARRAYOID, TEXTARRAYOID,
-			TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, JSONBARRAYOID,
-			TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID, INT8ARRAYOID}
+		13,
+		{ UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID, UUIDARRAYOID, TEXTARRAYOID,
+		  TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, JSONBARRAYOID,
+		  TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID, INT8ARRAYOID }
 	};
 
 	flush_set(&w->attempt_insert, &insert, types);
@@ -324,19 +328,21 @@ flush_attempts(PulseWrites *w)
 static void
 flush_timers(PulseWrites *w)
 {
-	static const Oid types[] = {INT2OID, TIMESTAMPTZOID, UUIDOID, TEXTOID, TEXTOID};
+	static const Oid types[] = { INT2OID, TIMESTAMPTZOID, UUIDOID, TEXTOID, TEXTOID };
 	static PulseStmt delete = {
 		"DELETE FROM _pulse.timer t USING ROWS FROM (unnest($1), unnest($2),"
 		" unnest($3), unnest($4), unnest($5)) AS u(part, due, run, node, kind)"
 		" WHERE t.part = u.part AND t.due = u.due AND t.run = u.run"
 		" AND t.node = u.node AND t.kind = u.kind",
-		5, {INT2ARRAYOID, TIMESTAMPTZARRAYOID, UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID}
+		5,
+		{ INT2ARRAYOID, TIMESTAMPTZARRAYOID, UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID }
 	};
 	static PulseStmt insert = {
 		"INSERT INTO _pulse.timer (part, due, run, node, kind)"
 		" SELECT * FROM ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4),"
 		" unnest($5)) ON CONFLICT DO NOTHING",
-		5, {INT2ARRAYOID, TIMESTAMPTZARRAYOID, UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID}
+		5,
+		{ INT2ARRAYOID, TIMESTAMPTZARRAYOID, UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID }
 	};
 
 	/* what is set again in the same batch must survive: delete first */
@@ -347,12 +353,13 @@ flush_timers(PulseWrites *w)
 static void
 flush_small(PulseWrites *w)
 {
-	static const Oid inbox_types[] = {INT2OID, XID8OID, INT8OID};
+	static const Oid inbox_types[] = { INT2OID, XID8OID, INT8OID };
 	static PulseStmt inbox = {
 		"DELETE FROM _pulse.inbox i USING ROWS FROM (unnest($1), unnest($2),"
 		" unnest($3)) AS u(part, xid, id)"
 		" WHERE i.part = u.part AND i.xid = u.xid AND i.id = u.id",
-		3, {INT2ARRAYOID, XID8ARRAYOID, INT8ARRAYOID}
+		3,
+		{ INT2ARRAYOID, XID8ARRAYOID, INT8ARRAYOID }
 	};
 	static const Oid signal_types[] = {
 		UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID
@@ -363,21 +370,24 @@ flush_small(PulseWrites *w)
 		" FROM ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4),"
 		" unnest($5), unnest($6)) AS u(run, id, state, node, reason, at)"
 		" WHERE s.run = u.run AND s.id = u.id AND s.state = 'pending'",
-		6, {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
-			TIMESTAMPTZARRAYOID}
+		6,
+		{ UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+		  TIMESTAMPTZARRAYOID }
 	};
-	static const Oid log_types[] = {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID};
+	static const Oid log_types[] = { UUIDOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID };
 	static PulseStmt log = {
 		"INSERT INTO _pulse.log (run, node, actor, level, message, at)"
 		" SELECT u.run, u.node, u.actor, 'operator', u.message, u.at"
 		" FROM ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4),"
 		" unnest($5)) AS u(run, node, actor, message, at)",
-		5, {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID}
+		5,
+		{ UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID }
 	};
-	static const Oid strike_types[] = {UUIDOID};
+	static const Oid strike_types[] = { UUIDOID };
 	static PulseStmt strike = {
 		"DELETE FROM _pulse.strike s USING unnest($1) AS u(run) WHERE s.run = u.run",
-		1, {UUIDARRAYOID}
+		1,
+		{ UUIDARRAYOID }
 	};
 
 	flush_set(&w->inbox_delete, &inbox, inbox_types);
@@ -410,16 +420,16 @@ pulse_writes_flush(PulseWrites *w)
 static int *
 strike_counts(PulseStmt *stmt, Datum *args, const char *nulls, bool read_only, int n)
 {
-	int		   *counts = palloc0(sizeof(int) * (size_t) Max(n, 1));
+	int *counts = palloc0(sizeof(int) * (size_t) Max(n, 1));
 	PulseStoreScope scope;
-	uint64		rows;
+	uint64 rows;
 
 	pulse_store_enter(&scope);
 	rows = pulse_stmt_exec(stmt, args, nulls, read_only, 0);
 	for (uint64 i = 0; i < rows; i++)
 	{
-		bool		isnull;
-		int			at = DatumGetInt32(pulse_row_datum(i, 1, &isnull));
+		bool isnull;
+		int at = DatumGetInt32(pulse_row_datum(i, 1, &isnull));
 
 		counts[at] = DatumGetInt32(pulse_row_datum(i, 2, &isnull));
 	}
@@ -430,7 +440,7 @@ strike_counts(PulseStmt *stmt, Datum *args, const char *nulls, bool read_only, i
 static Datum
 uuids(const pg_uuid_t *ids, int n)
 {
-	Datum	   *cols = palloc(sizeof(Datum) * (size_t) Max(n, 1));
+	Datum *cols = palloc(sizeof(Datum) * (size_t) Max(n, 1));
 
 	for (int i = 0; i < n; i++)
 		cols[i] = UUIDPGetDatum(&ids[i]);
@@ -449,10 +459,11 @@ pulse_strikes_add(const pg_uuid_t *ids, const int *parts, int n, Jsonb *error)
 		" error = COALESCE(EXCLUDED.error, k.error), at = clock_timestamp()"
 		" RETURNING run, strikes)"
 		" SELECT (u.ord - 1)::int4, s.strikes FROM u JOIN s ON s.run = u.run",
-		3, {UUIDARRAYOID, INT2ARRAYOID, JSONBOID}
+		3,
+		{ UUIDARRAYOID, INT2ARRAYOID, JSONBOID }
 	};
-	Datum	   *cols = palloc(sizeof(Datum) * (size_t) Max(n, 1));
-	Datum		args[3];
+	Datum *cols = palloc(sizeof(Datum) * (size_t) Max(n, 1));
+	Datum args[3];
 	const char *nulls = error == NULL ? "  n" : "   ";
 
 	for (int i = 0; i < n; i++)
@@ -470,9 +481,10 @@ pulse_strikes_read(const pg_uuid_t *ids, int n)
 		"SELECT (u.ord - 1)::int4, s.strikes"
 		" FROM unnest($1) WITH ORDINALITY AS u(run, ord)"
 		" JOIN _pulse.strike s ON s.run = u.run",
-		1, {UUIDARRAYOID}
+		1,
+		{ UUIDARRAYOID }
 	};
-	Datum		args[1];
+	Datum args[1];
 
 	args[0] = uuids(ids, n);
 	return strike_counts(&stmt, args, NULL, true, n);
@@ -484,18 +496,20 @@ pulse_quarantine_run(const pg_uuid_t *id, Jsonb *error, TimestampTz now)
 	static PulseStmt stmt = {
 		"UPDATE _pulse.run SET status = 'quarantined', error = $2, ended_at = NULL"
 		" WHERE id = $1 AND status IN ('pending', 'paused')",
-		2, {UUIDOID, JSONBOID}
+		2,
+		{ UUIDOID, JSONBOID }
 	};
 	static PulseStmt log = {
 		"INSERT INTO _pulse.log (run, level, message, data, at)"
 		" VALUES ($1, 'error', 'quarantined', $2, $3)",
-		3, {UUIDOID, JSONBOID, TIMESTAMPTZOID}
+		3,
+		{ UUIDOID, JSONBOID, TIMESTAMPTZOID }
 	};
 	static PulseStmt clean = {
-		"DELETE FROM _pulse.strike WHERE run = $1", 1, {UUIDOID}
+		"DELETE FROM _pulse.strike WHERE run = $1", 1, { UUIDOID }
 	};
 	PulseStoreScope scope;
-	Datum		args[3];
+	Datum args[3];
 
 	args[0] = UUIDPGetDatum(id);
 	args[1] = JsonbPGetDatum(error);

@@ -37,14 +37,15 @@ pulse_discover_runs(const PulseRange *ranges, int n, int limit, int *found)
 		" AND (q.xid, q.id) > (u.xid, u.id) AND q.xid <= u.to_xid"
 		" AND q.status = 'pending'"
 		" ORDER BY q.xid, q.id LIMIT $6) AS r",
-		6, {INT2ARRAYOID, INT2ARRAYOID, XID8ARRAYOID, UUIDARRAYOID, XID8ARRAYOID, INT8OID}
+		6,
+		{ INT2ARRAYOID, INT2ARRAYOID, XID8ARRAYOID, UUIDARRAYOID, XID8ARRAYOID, INT8OID }
 	};
 	MemoryContext caller = CurrentMemoryContext;
-	Datum	   *cols = palloc(sizeof(Datum) * 5 * (size_t) n);
-	Datum		args[6];
+	Datum *cols = palloc(sizeof(Datum) * 5 * (size_t) n);
+	Datum args[6];
 	PulseStoreScope scope;
 	PulseRunRow *rows;
-	uint64		count;
+	uint64 count;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -66,7 +67,7 @@ pulse_discover_runs(const PulseRange *ranges, int n, int limit, int *found)
 	rows = MemoryContextAllocZero(caller, sizeof(PulseRunRow) * Max(count, 1));
 	for (uint64 i = 0; i < count; i++)
 	{
-		bool		isnull;
+		bool isnull;
 
 		rows[i].range = DatumGetInt32(pulse_row_datum(i, 1, &isnull));
 		rows[i].xid = DatumGetUInt64(pulse_row_datum(i, 2, &isnull));
@@ -91,14 +92,15 @@ pulse_discover_inbox(const PulseRange *ranges, int n, int limit, int *found)
 		" AND q.xid <= u.to_xid ORDER BY q.xid, q.id LIMIT $5) AS i"
 		" LEFT JOIN _pulse.signal s ON i.kind = 'signal' AND s.run = i.run"
 		" AND s.id = i.payload ->> 'id'",
-		5, {INT2ARRAYOID, XID8ARRAYOID, INT8ARRAYOID, XID8ARRAYOID, INT8OID}
+		5,
+		{ INT2ARRAYOID, XID8ARRAYOID, INT8ARRAYOID, XID8ARRAYOID, INT8OID }
 	};
 	MemoryContext caller = CurrentMemoryContext;
-	Datum	   *cols = palloc(sizeof(Datum) * 4 * (size_t) n);
-	Datum		args[5];
+	Datum *cols = palloc(sizeof(Datum) * 4 * (size_t) n);
+	Datum args[5];
 	PulseStoreScope scope;
 	PulseInboxRow *rows;
-	uint64		count;
+	uint64 count;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -119,7 +121,7 @@ pulse_discover_inbox(const PulseRange *ranges, int n, int limit, int *found)
 	for (uint64 i = 0; i < count; i++)
 	{
 		PulseInboxRow *r = &rows[i];
-		bool		isnull;
+		bool isnull;
 
 		r->range = DatumGetInt32(pulse_row_datum(i, 1, &isnull));
 		r->xid = DatumGetUInt64(pulse_row_datum(i, 2, &isnull));
@@ -148,14 +150,14 @@ read_timers(PulseStmt *stmt, const Datum *args, int *found)
 	MemoryContext caller = CurrentMemoryContext;
 	PulseStoreScope scope;
 	PulseTimerRow *rows;
-	uint64		count;
+	uint64 count;
 
 	pulse_store_enter(&scope);
 	count = pulse_stmt_exec(stmt, args, NULL, true, 0);
 	rows = MemoryContextAllocZero(caller, sizeof(PulseTimerRow) * Max(count, 1));
 	for (uint64 i = 0; i < count; i++)
 	{
-		bool		isnull;
+		bool isnull;
 
 		rows[i].part = DatumGetInt16(pulse_row_datum(i, 1, &isnull));
 		rows[i].due = DatumGetTimestampTz(pulse_row_datum(i, 2, &isnull));
@@ -178,10 +180,11 @@ pulse_discover_timers(const int *parts, const TimestampTz *after, int n,
 		" CROSS JOIN LATERAL (SELECT * FROM _pulse.timer q"
 		" WHERE q.part = u.part AND q.due >= u.after AND q.due <= $3"
 		" ORDER BY q.due LIMIT $4) AS t LIMIT $4",
-		4, {INT2ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZOID, INT8OID}
+		4,
+		{ INT2ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZOID, INT8OID }
 	};
-	Datum	   *cols = palloc(sizeof(Datum) * 2 * (size_t) n);
-	Datum		args[4];
+	Datum *cols = palloc(sizeof(Datum) * 2 * (size_t) n);
+	Datum args[4];
 
 	for (int i = 0; i < n; i++)
 	{
@@ -205,10 +208,11 @@ pulse_discover_held(const int *parts, int n, TimestampTz now, TimestampTz until,
 		" CROSS JOIN LATERAL (SELECT * FROM _pulse.timer q"
 		" WHERE q.part = u.part AND q.due > $2 AND q.due <= $3 AND q.kind = 'host'"
 		" ORDER BY q.due LIMIT $4) AS t LIMIT $4",
-		4, {INT2ARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID}
+		4,
+		{ INT2ARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID }
 	};
-	Datum	   *cols = palloc(sizeof(Datum) * (size_t) n);
-	Datum		args[4];
+	Datum *cols = palloc(sizeof(Datum) * (size_t) n);
+	Datum args[4];
 
 	for (int i = 0; i < n; i++)
 		cols[i] = Int16GetDatum((int16) parts[i]);
@@ -227,10 +231,11 @@ pulse_discover_next_due(const int *parts, int n, TimestampTz after)
 		" CROSS JOIN LATERAL (SELECT q.due FROM _pulse.timer q"
 		" WHERE q.part = u.part AND q.due >= $2"
 		" ORDER BY q.due LIMIT 1) AS t ORDER BY t.due LIMIT 1",
-		2, {INT2ARRAYOID, TIMESTAMPTZOID}
+		2,
+		{ INT2ARRAYOID, TIMESTAMPTZOID }
 	};
-	Datum	   *cols = palloc(sizeof(Datum) * (size_t) n);
-	Datum		args[2];
+	Datum *cols = palloc(sizeof(Datum) * (size_t) n);
+	Datum args[2];
 	PulseStoreScope scope;
 	TimestampTz result = DT_NOEND;
 
@@ -242,7 +247,7 @@ pulse_discover_next_due(const int *parts, int n, TimestampTz after)
 	pulse_store_enter(&scope);
 	if (pulse_stmt_exec(&stmt, args, NULL, true, 0) > 0)
 	{
-		bool		isnull;
+		bool isnull;
 
 		result = DatumGetTimestampTz(pulse_row_datum(0, 1, &isnull));
 	}
@@ -256,13 +261,14 @@ pulse_discover_running(int part, const pg_uuid_t *mark, int *found)
 	static PulseStmt stmt = {
 		"SELECT DISTINCT n.run FROM _pulse.node n"
 		" WHERE n.part = $1 AND n.activation >= $2 AND n.status = 'running'",
-		2, {INT2OID, UUIDOID}
+		2,
+		{ INT2OID, UUIDOID }
 	};
 	MemoryContext caller = CurrentMemoryContext;
-	Datum		args[2];
+	Datum args[2];
 	PulseStoreScope scope;
-	pg_uuid_t  *runs;
-	uint64		count;
+	pg_uuid_t *runs;
+	uint64 count;
 
 	args[0] = Int16GetDatum((int16) part);
 	args[1] = UUIDPGetDatum(mark);
@@ -271,7 +277,7 @@ pulse_discover_running(int part, const pg_uuid_t *mark, int *found)
 	runs = MemoryContextAlloc(caller, sizeof(pg_uuid_t) * Max(count, 1));
 	for (uint64 i = 0; i < count; i++)
 	{
-		bool		isnull;
+		bool isnull;
 
 		runs[i] = *DatumGetUUIDP(pulse_row_datum(i, 1, &isnull));
 	}

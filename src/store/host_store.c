@@ -17,8 +17,8 @@
 static int64
 row_usec(uint64 row, int col)
 {
-	bool		isnull;
-	Datum		d = pulse_row_datum(row, col, &isnull);
+	bool isnull;
+	Datum d = pulse_row_datum(row, col, &isnull);
 
 	return isnull ? 0 : (int64) (DatumGetFloat8(d) * 1000000.0);
 }
@@ -26,8 +26,8 @@ row_usec(uint64 row, int col)
 static int
 row_int(uint64 row, int col)
 {
-	bool		isnull;
-	Datum		d = pulse_row_datum(row, col, &isnull);
+	bool isnull;
+	Datum d = pulse_row_datum(row, col, &isnull);
 
 	return isnull ? 0 : DatumGetInt32(d);
 }
@@ -35,10 +35,10 @@ row_int(uint64 row, int col)
 static void
 row_networks(uint64 row, int col, PulseHostRow *host, MemoryContext context)
 {
-	bool		isnull;
-	Datum		d = pulse_row_datum(row, col, &isnull);
-	Datum	   *texts;
-	int			n;
+	bool isnull;
+	Datum d = pulse_row_datum(row, col, &isnull);
+	Datum *texts;
+	int n;
 
 	if (isnull)
 		return;
@@ -63,12 +63,13 @@ pulse_load_hosts(int *found)
 		" LEFT JOIN _pulse.credential m ON m.name = h.credential AND m.kind = 'hmac'"
 		" LEFT JOIN _pulse.credential b ON b.name = h.credential AND b.kind = 'bearer'"
 		" ORDER BY h.name",
-		0, {0}
+		0,
+		{ 0 }
 	};
 	MemoryContext caller = CurrentMemoryContext;
 	PulseStoreScope scope;
 	PulseHostRow *rows;
-	uint64		count;
+	uint64 count;
 
 	pulse_store_enter(&scope);
 	count = pulse_stmt_exec(&stmt, NULL, NULL, true, 0);
@@ -76,7 +77,7 @@ pulse_load_hosts(int *found)
 	for (uint64 i = 0; i < count; i++)
 	{
 		PulseHostRow *r = &rows[i];
-		bool		isnull;
+		bool isnull;
 
 		r->name = pulse_row_text(i, 1, caller);
 		r->url = pulse_row_text(i, 2, caller);
@@ -107,19 +108,20 @@ pulse_load_actions(int *found)
 	static PulseStmt stmt = {
 		"SELECT a.name, a.host, a.version, extract(epoch from a.timeout)::float8,"
 		" a.retry, a.repeatable, a.read_only FROM _pulse.action a ORDER BY a.name",
-		0, {0}
+		0,
+		{ 0 }
 	};
 	MemoryContext caller = CurrentMemoryContext;
 	PulseStoreScope scope;
 	PulseActionRow *rows;
-	uint64		count;
+	uint64 count;
 
 	pulse_store_enter(&scope);
 	count = pulse_stmt_exec(&stmt, NULL, NULL, true, 0);
 	rows = MemoryContextAllocZero(caller, sizeof(PulseActionRow) * Max(count, 1));
 	for (uint64 i = 0; i < count; i++)
 	{
-		bool		isnull;
+		bool isnull;
 
 		rows[i].name = pulse_row_text(i, 1, caller);
 		rows[i].host = pulse_row_text(i, 2, caller);
@@ -147,11 +149,12 @@ pulse_save_host_state(const char *host, int worker, bool open, const char *reaso
 		" reason = EXCLUDED.reason, opened_at = EXCLUDED.opened_at,"
 		" retry_at = EXCLUDED.retry_at, throttled_until = EXCLUDED.throttled_until,"
 		" failures = EXCLUDED.failures",
-		8, {TEXTOID, INT2OID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
-			TIMESTAMPTZOID, INT8OID}
+		8,
+		{ TEXTOID, INT2OID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
+		  TIMESTAMPTZOID, INT8OID }
 	};
-	Datum		args[8];
-	char		nulls[9] = "        ";
+	Datum args[8];
+	char nulls[9] = "        ";
 	PulseStoreScope scope;
 
 	args[0] = CStringGetTextDatum(host);

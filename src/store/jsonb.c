@@ -27,22 +27,22 @@ read_scalar(PulseArena *arena, const JsonbValue *v)
 			return pulse_json_stringn(arena, v->val.string.val,
 									  v->val.string.len);
 		case jbvNumeric:
-			{
-				char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out,
-																	   NumericGetDatum(v->val.numeric)));
-				size_t		len = strlen(text);
-				const PulseJson *result;
+		{
+			char *text = DatumGetCString(DirectFunctionCall1(numeric_out,
+															 NumericGetDatum(v->val.numeric)));
+			size_t len = strlen(text);
+			const PulseJson *result;
 
-				if (len > PULSE_JSON_MAX_DIGITS + 2)
-					ereport(ERROR,
-							(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-							 errmsg("number in JSON is too long"),
-							 errdetail("A number may have %d digits.",
-									   PULSE_JSON_MAX_DIGITS)));
-				result = pulse_json_number_text(arena, text, len);
-				pfree(text);
-				return result;
-			}
+			if (len > PULSE_JSON_MAX_DIGITS + 2)
+				ereport(ERROR,
+						(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						 errmsg("number in JSON is too long"),
+						 errdetail("A number may have %d digits.",
+								   PULSE_JSON_MAX_DIGITS)));
+			result = pulse_json_number_text(arena, text, len);
+			pfree(text);
+			return result;
+		}
 		default:
 			elog(ERROR, "unexpected jsonb scalar of type %d", (int) v->type);
 	}
@@ -52,9 +52,9 @@ static const PulseJson *
 read_container(PulseArena *arena, JsonbContainer *container, int depth)
 {
 	JsonbIterator *it = JsonbIteratorInit(container);
-	JsonbValue	v;
+	JsonbValue v;
 	JsonbIteratorToken token = JsonbIteratorNext(&it, &v, true);
-	uint32		n = JsonContainerSize(container);
+	uint32 n = JsonContainerSize(container);
 	const PulseJson *result;
 
 	if (depth > PULSE_JSON_MAX_DEPTH)
@@ -65,20 +65,18 @@ read_container(PulseArena *arena, JsonbContainer *container, int depth)
 
 	if (token == WJB_BEGIN_ARRAY)
 	{
-		bool		scalar = v.val.array.rawScalar;
+		bool scalar = v.val.array.rawScalar;
 		const PulseJson **items = pulse_arena_alloc(arena, n * sizeof(*items));
-		uint32		i = 0;
+		uint32 i = 0;
 
 		while ((token = JsonbIteratorNext(&it, &v, true)) == WJB_ELEM)
-			items[i++] = v.type == jbvBinary ?
-				read_container(arena, v.val.binary.data, depth + 1) :
-				read_scalar(arena, &v);
+			items[i++] = v.type == jbvBinary ? read_container(arena, v.val.binary.data, depth + 1) : read_scalar(arena, &v);
 		result = scalar ? items[0] : pulse_json_array(arena, items, i);
 	}
 	else
 	{
 		PulseJsonPair *pairs = pulse_arena_alloc(arena, n * sizeof(*pairs));
-		uint32		i = 0;
+		uint32 i = 0;
 
 		while ((token = JsonbIteratorNext(&it, &v, true)) == WJB_KEY)
 		{
@@ -86,9 +84,7 @@ read_container(PulseArena *arena, JsonbContainer *container, int depth)
 											   v.val.string.len);
 			pairs[i].key_len = v.val.string.len;
 			(void) JsonbIteratorNext(&it, &v, true);
-			pairs[i].value = v.type == jbvBinary ?
-				read_container(arena, v.val.binary.data, depth + 1) :
-				read_scalar(arena, &v);
+			pairs[i].value = v.type == jbvBinary ? read_container(arena, v.val.binary.data, depth + 1) : read_scalar(arena, &v);
 			i++;
 		}
 		result = pulse_json_object(arena, pairs, i);
@@ -137,7 +133,7 @@ static JsonbValue *
 write_value(JsonbParseState **state, JsonbIteratorToken token,
 			const PulseJson *value)
 {
-	JsonbValue	v;
+	JsonbValue v;
 
 	if (value->type == PULSE_JSON_ARRAY)
 	{
@@ -167,7 +163,7 @@ Jsonb *
 pulse_jsonb_write(const PulseJson *value)
 {
 	JsonbParseState *state = NULL;
-	JsonbValue	scalar;
+	JsonbValue scalar;
 
 	if (value->type == PULSE_JSON_ARRAY || value->type == PULSE_JSON_OBJECT)
 		return JsonbValueToJsonb(write_value(&state, WJB_VALUE, value));

@@ -18,8 +18,8 @@
 static Datum
 uuid_array(const pg_uuid_t *ids, int n)
 {
-	Datum	   *cols = palloc(sizeof(Datum) * (size_t) n);
-	Datum		result;
+	Datum *cols = palloc(sizeof(Datum) * (size_t) n);
+	Datum result;
 
 	for (int i = 0; i < n; i++)
 		cols[i] = UUIDPGetDatum(&ids[i]);
@@ -36,13 +36,14 @@ pulse_load_runs(const pg_uuid_t *ids, int n, int *found)
 		" r.version, r.submitted_at, r.start_at, r.deadline, r.started_at,"
 		" r.traceparent, r.input"
 		" FROM unnest($1) AS u(id) JOIN _pulse.run r ON r.id = u.id",
-		1, {UUIDARRAYOID}
+		1,
+		{ UUIDARRAYOID }
 	};
 	MemoryContext caller = CurrentMemoryContext;
-	Datum		args[1];
+	Datum args[1];
 	PulseStoreScope scope;
 	PulseRunRow *rows;
-	uint64		count;
+	uint64 count;
 
 	args[0] = uuid_array(ids, n);
 	pulse_store_enter(&scope);
@@ -68,13 +69,14 @@ pulse_load_nodes(const pg_uuid_t *ids, int n, int *found)
 		" n.total_deadline, n.action_version"
 		" FROM unnest($1) WITH ORDINALITY AS u(id, ord)"
 		" JOIN _pulse.node n ON n.run = u.id",
-		1, {UUIDARRAYOID}
+		1,
+		{ UUIDARRAYOID }
 	};
 	MemoryContext caller = CurrentMemoryContext;
-	Datum		args[1];
+	Datum args[1];
 	PulseStoreScope scope;
 	PulseNodeRow *rows;
-	uint64		count;
+	uint64 count;
 
 	args[0] = uuid_array(ids, n);
 	pulse_store_enter(&scope);
@@ -83,8 +85,8 @@ pulse_load_nodes(const pg_uuid_t *ids, int n, int *found)
 	for (uint64 i = 0; i < count; i++)
 	{
 		PulseNodeRow *r = &rows[i];
-		bool		isnull;
-		Datum		d;
+		bool isnull;
+		Datum d;
 
 		memset(r, 0, sizeof(*r));
 		r->run = DatumGetInt32(pulse_row_datum(i, 1, &isnull));
@@ -123,13 +125,14 @@ pulse_load_signals(const pg_uuid_t *ids, int n, int *found)
 		" FROM unnest($1) WITH ORDINALITY AS u(id, ord)"
 		" JOIN _pulse.signal s ON s.run = u.id"
 		" WHERE s.state = 'pending' ORDER BY s.seq",
-		1, {UUIDARRAYOID}
+		1,
+		{ UUIDARRAYOID }
 	};
 	MemoryContext caller = CurrentMemoryContext;
-	Datum		args[1];
+	Datum args[1];
 	PulseStoreScope scope;
 	PulseSignalRow *rows;
-	uint64		count;
+	uint64 count;
 
 	args[0] = uuid_array(ids, n);
 	pulse_store_enter(&scope);
@@ -137,7 +140,7 @@ pulse_load_signals(const pg_uuid_t *ids, int n, int *found)
 	rows = MemoryContextAllocHuge(caller, sizeof(PulseSignalRow) * Max(count, 1));
 	for (uint64 i = 0; i < count; i++)
 	{
-		bool		isnull;
+		bool isnull;
 
 		rows[i].run = DatumGetInt32(pulse_row_datum(i, 1, &isnull));
 		rows[i].seq = DatumGetInt64(pulse_row_datum(i, 2, &isnull));
@@ -156,14 +159,15 @@ pulse_load_values(const pg_uuid_t *run, const char *const *nodes, int n, int *fo
 	static PulseStmt stmt = {
 		"SELECT n.node, n.output, n.error FROM unnest($2) AS u(node)"
 		" JOIN _pulse.node n ON n.run = $1 AND n.node = u.node",
-		2, {UUIDOID, TEXTARRAYOID}
+		2,
+		{ UUIDOID, TEXTARRAYOID }
 	};
 	MemoryContext caller = CurrentMemoryContext;
-	Datum	   *cols = palloc(sizeof(Datum) * (size_t) n);
-	Datum		args[2];
+	Datum *cols = palloc(sizeof(Datum) * (size_t) n);
+	Datum args[2];
 	PulseStoreScope scope;
 	PulseValueRow *rows;
-	uint64		count;
+	uint64 count;
 
 	for (int i = 0; i < n; i++)
 		cols[i] = CStringGetTextDatum(nodes[i]);
@@ -189,12 +193,13 @@ pulse_load_graph(const char *tenant, const char *workflow, int version)
 	static PulseStmt stmt = {
 		"SELECT w.graph FROM _pulse.workflow w"
 		" WHERE w.tenant = $1 AND w.name = $2 AND w.version = $3",
-		3, {TEXTOID, TEXTOID, INT4OID}
+		3,
+		{ TEXTOID, TEXTOID, INT4OID }
 	};
 	MemoryContext caller = CurrentMemoryContext;
-	Datum		args[3];
+	Datum args[3];
 	PulseStoreScope scope;
-	Jsonb	   *graph = NULL;
+	Jsonb *graph = NULL;
 
 	args[0] = CStringGetTextDatum(tenant);
 	args[1] = CStringGetTextDatum(workflow);

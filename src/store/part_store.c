@@ -26,12 +26,13 @@ pulse_parts_take(const int *parts, int n, int worker, PulsePartRow *rows)
 		" _pulse.part o WHERE o.part = u.part AND p.part = u.part"
 		" RETURNING (u.ord - 1)::int4, p.epoch, o.unclean, p.inbox_mark,"
 		" p.run_marks, p.activation_mark",
-		3, {INT2ARRAYOID, INT2OID, INT4OID}
+		3,
+		{ INT2ARRAYOID, INT2OID, INT4OID }
 	};
-	Datum	   *cols = palloc(sizeof(Datum) * (size_t) n);
-	Datum		args[3];
+	Datum *cols = palloc(sizeof(Datum) * (size_t) n);
+	Datum args[3];
 	PulseStoreScope scope;
-	uint64		count;
+	uint64 count;
 
 	for (int i = 0; i < n; i++)
 		cols[i] = Int16GetDatum((int16) parts[i]);
@@ -45,11 +46,11 @@ pulse_parts_take(const int *parts, int n, int worker, PulsePartRow *rows)
 		elog(ERROR, "%d of %d rows of _pulse.part are missing", n - (int) count, n);
 	for (uint64 i = 0; i < count; i++)
 	{
-		bool		isnull;
-		int			at = DatumGetInt32(pulse_row_datum(i, 1, &isnull));
+		bool isnull;
+		int at = DatumGetInt32(pulse_row_datum(i, 1, &isnull));
 		PulsePartRow *r = &rows[at];
-		Datum	   *marks;
-		int			n_marks;
+		Datum *marks;
+		int n_marks;
 
 		r->part = parts[at];
 		r->epoch = DatumGetInt64(pulse_row_datum(i, 2, &isnull));
@@ -74,14 +75,15 @@ pulse_parts_save(const PulsePartRow *rows, int n, bool leave)
 		" FROM ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4), unnest($5),"
 		" unnest($6), unnest($7)) AS u(part, inbox, r0, r1, r2, r3, activation)"
 		" WHERE p.part = u.part",
-		8, {INT2ARRAYOID, XID8ARRAYOID, XID8ARRAYOID, XID8ARRAYOID, XID8ARRAYOID,
-			XID8ARRAYOID, UUIDARRAYOID, BOOLOID}
+		8,
+		{ INT2ARRAYOID, XID8ARRAYOID, XID8ARRAYOID, XID8ARRAYOID, XID8ARRAYOID,
+		  XID8ARRAYOID, UUIDARRAYOID, BOOLOID }
 	};
 	static const Oid types[] = {
 		INT2OID, XID8OID, XID8OID, XID8OID, XID8OID, XID8OID, UUIDOID
 	};
-	Datum	   *cols = palloc(sizeof(Datum) * 7 * (size_t) n);
-	Datum		args[8];
+	Datum *cols = palloc(sizeof(Datum) * 7 * (size_t) n);
+	Datum args[8];
 	PulseStoreScope scope;
 
 	for (int i = 0; i < n; i++)

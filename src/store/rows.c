@@ -16,11 +16,11 @@
 Datum
 pulse_array(Oid type, const Datum *values, const bool *nulls, int n)
 {
-	int16		len;
-	bool		byval;
-	char		align;
-	int			dims[1];
-	int			lbs[1];
+	int16 len;
+	bool byval;
+	char align;
+	int dims[1];
+	int lbs[1];
 
 	get_typlenbyvalalign(type, &len, &byval, &align);
 	dims[0] = n;
@@ -33,11 +33,11 @@ pulse_array(Oid type, const Datum *values, const bool *nulls, int n)
 char *
 pulse_row_text(uint64 row, int col, MemoryContext context)
 {
-	bool		isnull;
-	Datum		d = pulse_row_datum(row, col, &isnull);
-	text	   *t;
-	char	   *result;
-	int			len;
+	bool isnull;
+	Datum d = pulse_row_datum(row, col, &isnull);
+	text *t;
+	char *result;
+	int len;
 
 	if (isnull)
 		return NULL;
@@ -52,10 +52,10 @@ pulse_row_text(uint64 row, int col, MemoryContext context)
 Jsonb *
 pulse_row_jsonb(uint64 row, int col, MemoryContext context)
 {
-	bool		isnull;
-	Datum		d = pulse_row_datum(row, col, &isnull);
+	bool isnull;
+	Datum d = pulse_row_datum(row, col, &isnull);
 	MemoryContext old;
-	Jsonb	   *result;
+	Jsonb *result;
 
 	if (isnull)
 		return NULL;
@@ -68,8 +68,8 @@ pulse_row_jsonb(uint64 row, int col, MemoryContext context)
 static bool
 row_time(uint64 row, int col, TimestampTz *t)
 {
-	bool		isnull;
-	Datum		d = pulse_row_datum(row, col, &isnull);
+	bool isnull;
+	Datum d = pulse_row_datum(row, col, &isnull);
 
 	*t = isnull ? 0 : DatumGetTimestampTz(d);
 	return !isnull;
@@ -78,7 +78,7 @@ row_time(uint64 row, int col, TimestampTz *t)
 void
 pulse_row_run(uint64 row, int first, PulseRunRow *run, MemoryContext context)
 {
-	bool		isnull;
+	bool isnull;
 
 	run->id = *DatumGetUUIDP(pulse_row_datum(row, first, &isnull));
 	run->part = DatumGetInt16(pulse_row_datum(row, first + 1, &isnull));

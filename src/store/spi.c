@@ -49,7 +49,7 @@ pulse_store_leave(PulseStoreScope *scope)
 static void
 prepare(PulseStmt *stmt)
 {
-	SPIPlanPtr	plan = SPI_prepare(stmt->sql, stmt->nargs, stmt->args);
+	SPIPlanPtr plan = SPI_prepare(stmt->sql, stmt->nargs, stmt->args);
 
 	if (plan == NULL)
 		elog(ERROR, "could not prepare \"%s\": %s", stmt->sql,
@@ -63,7 +63,7 @@ uint64
 pulse_stmt_exec(PulseStmt *stmt, const Datum *values, const char *nulls,
 				bool read_only, long limit)
 {
-	int			rc;
+	int rc;
 
 	if (stmt->plan == NULL)
 		prepare(stmt);
@@ -78,7 +78,7 @@ uint64
 pulse_stmt_exec_snapshot(PulseStmt *stmt, const Datum *values, const char *nulls,
 						 Snapshot snapshot, long limit)
 {
-	uint64		processed;
+	uint64 processed;
 
 	PushActiveSnapshot(snapshot);
 	processed = pulse_stmt_exec(stmt, values, nulls, true, limit);

@@ -20,7 +20,7 @@ static bool repeatable = true;
 static PulseActionInfo
 action_info(void *arg, const char *name)
 {
-	PulseActionInfo info = {repeatable, NULL, NULL};
+	PulseActionInfo info = { repeatable, NULL, NULL };
 
 	return info;
 }
@@ -32,15 +32,15 @@ typedef struct Bench
 	PulseGraph *graph;
 	PulseRunState *run;
 	pg_prng_state prng;
-	int64		now;
-	PulseStep	step;			/* of the last step */
+	int64 now;
+	PulseStep step; /* of the last step */
 	PulseStepResult result;
 } Bench;
 
 static PulseGraph *
 read_graph(PulseArena *arena, const char *text)
 {
-	PulseDiag	diag;
+	PulseDiag diag;
 	const PulseJson *doc;
 	PulseGraph *graph;
 
@@ -58,7 +58,7 @@ read_graph(PulseArena *arena, const char *text)
 static const PulseJson *
 json(Bench *b, const char *text)
 {
-	PulseDiag	diag;
+	PulseDiag diag;
 
 	pulse_diag_init(&diag, b->scratch);
 	return pulse_json_parse(b->scratch, text, strlen(text), &diag);
@@ -101,7 +101,7 @@ feed(Bench *b, PulseFact *facts, int n)
 static void
 fact(Bench *b, PulseFactKind kind)
 {
-	PulseFact	f = {0};
+	PulseFact f = { 0 };
 
 	f.kind = kind;
 	f.node = -1;
@@ -136,7 +136,7 @@ status(Bench *b, const char *id)
 static void
 outcome(Bench *b, const char *id, PulseOutcome o)
 {
-	PulseFact	f = {0};
+	PulseFact f = { 0 };
 
 	f.kind = PULSE_FACT_OUTCOME;
 	f.node = node(b, id);
@@ -149,7 +149,7 @@ outcome(Bench *b, const char *id, PulseOutcome o)
 static void
 done(Bench *b, const char *id, const char *output)
 {
-	PulseOutcome o = {0};
+	PulseOutcome o = { 0 };
 
 	o.kind = PULSE_OUTCOME_SUCCEEDED;
 	o.output = json(b, output);
@@ -159,7 +159,7 @@ done(Bench *b, const char *id, const char *output)
 static void
 fails(Bench *b, const char *id, PulseOutcomeKind kind, bool retryable)
 {
-	PulseOutcome o = {0};
+	PulseOutcome o = { 0 };
 
 	o.kind = kind;
 	o.class = "server";
@@ -171,7 +171,7 @@ fails(Bench *b, const char *id, PulseOutcomeKind kind, bool retryable)
 static void
 timer(Bench *b, const char *id)
 {
-	PulseFact	f = {0};
+	PulseFact f = { 0 };
 
 	f.kind = PULSE_FACT_TIMER;
 	f.node = node(b, id);
@@ -183,7 +183,7 @@ timer(Bench *b, const char *id)
 static void
 give_signal(Bench *b, int64 seq, const char *id, const char *name, const char *payload)
 {
-	PulseFact	f = {0};
+	PulseFact f = { 0 };
 
 	f.kind = PULSE_FACT_SIGNAL;
 	f.node = -1;
@@ -197,7 +197,7 @@ give_signal(Bench *b, int64 seq, const char *id, const char *name, const char *p
 static int
 count(Bench *b, PulseCommandKind kind)
 {
-	int			n = 0;
+	int n = 0;
 
 	for (int i = 0; i < b->step.n_commands; i++)
 		n += b->step.commands[i].kind == kind;
@@ -213,11 +213,11 @@ output_text(Bench *b)
 static void
 test_linear(void)
 {
-	Bench		b;
+	Bench b;
 
 	bench_open(&b, "{\"nodes\": {\"a\": {\"pure\": {\"n\": {\"$\": \"$.input.n\"}}},"
-			   " \"b\": {\"pure\": {\"$\": \"$.nodes.a.n\"}, \"after\": [\"a\"]}, \"c\": {\"noop\": true, \"after\": [\"b\"]}},"
-			   " \"output\": {\"$\": \"$.nodes.b\"}}");
+				   " \"b\": {\"pure\": {\"$\": \"$.nodes.a.n\"}, \"after\": [\"a\"]}, \"c\": {\"noop\": true, \"after\": [\"b\"]}},"
+				   " \"output\": {\"$\": \"$.nodes.b\"}}");
 	b.run->input = json(&b, "{\"n\": 7}");
 	fact(&b, PULSE_FACT_START);
 	is(pulse_run_status_name(b.run->status), "completed", "a linear run ends in one step");
@@ -237,12 +237,12 @@ test_linear(void)
 static void
 test_join_and_skip(void)
 {
-	Bench		b;
+	Bench b;
 
 	bench_open(&b, "{\"nodes\": {\"a\": {\"action\": \"x.a\"}, \"b\": {\"action\": \"x.b\"},"
-			   " \"c\": {\"action\": \"x.c\", \"after\": [\"a\", \"b\"], \"when\": \"$.nodes.a.go == true\"},"
-			   " \"d\": {\"noop\": true, \"after\": [\"c\"]},"
-			   " \"e\": {\"noop\": true, \"after\": [\"c\"], \"on_skip\": \"run\"}}}");
+				   " \"c\": {\"action\": \"x.c\", \"after\": [\"a\", \"b\"], \"when\": \"$.nodes.a.go == true\"},"
+				   " \"d\": {\"noop\": true, \"after\": [\"c\"]},"
+				   " \"e\": {\"noop\": true, \"after\": [\"c\"], \"on_skip\": \"run\"}}}");
 	fact(&b, PULSE_FACT_START);
 	is_int(count(&b, PULSE_CMD_DISPATCH), 2, "both roots are called");
 	done(&b, "a", "{\"go\": null}");
@@ -266,8 +266,8 @@ test_join_and_skip(void)
 static void
 test_retry(void)
 {
-	Bench		b;
-	PulseUuid	first;
+	Bench b;
+	PulseUuid first;
 
 	bench_open(&b, "{\"nodes\": {\"a\": {\"action\": \"x.a\", \"retry\": {\"jitter\": 0}}}}");
 	fact(&b, PULSE_FACT_START);
@@ -326,8 +326,8 @@ test_retry(void)
 static void
 test_hold(void)
 {
-	Bench		b;
-	PulseOutcome o = {0};
+	Bench b;
+	PulseOutcome o = { 0 };
 
 	bench_open(&b, "{\"nodes\": {\"a\": {\"action\": \"x.a\"}}}");
 	fact(&b, PULSE_FACT_START);
@@ -360,10 +360,10 @@ test_hold(void)
 static void
 test_handlers(void)
 {
-	Bench		b;
+	Bench b;
 	const char *doc = "{\"nodes\": {\"a\": {\"action\": \"x.a\", \"on_error\": {\"goto\": \"h\"}},"
-		" \"h\": {\"pure\": {\"$\": \"$.error.message\"}},"
-		" \"z\": {\"noop\": true, \"after\": [\"a\"]}}}";
+					  " \"h\": {\"pure\": {\"$\": \"$.error.message\"}},"
+					  " \"z\": {\"noop\": true, \"after\": [\"a\"]}}}";
 
 	bench_open(&b, doc);
 	fact(&b, PULSE_FACT_START);
@@ -392,9 +392,9 @@ test_handlers(void)
 static void
 test_signals(void)
 {
-	Bench		b;
+	Bench b;
 	const char *doc = "{\"nodes\": {\"s\": {\"signal\": \"go\", \"timeout\": \"1 min\"},"
-		" \"t\": {\"signal\": \"go\", \"after\": [\"s\"]}}}";
+					  " \"t\": {\"signal\": \"go\", \"after\": [\"s\"]}}}";
 
 	bench_open(&b, doc);
 	fact(&b, PULSE_FACT_START);
@@ -440,8 +440,8 @@ test_signals(void)
 static void
 test_time(void)
 {
-	Bench		b;
-	PulseFact	f = {0};
+	Bench b;
+	PulseFact f = { 0 };
 
 	bench_open(&b, "{\"nodes\": {\"d\": {\"delay\": \"3 days\"}, \"e\": {\"noop\": true, \"after\": [\"d\"]}}}");
 	b.run->deadline = T0 + 10 * 86400 * SEC;
@@ -485,11 +485,11 @@ test_time(void)
 static void
 test_operators(void)
 {
-	Bench		b;
-	PulseFact	f = {0};
+	Bench b;
+	PulseFact f = { 0 };
 
 	bench_open(&b, "{\"nodes\": {\"a\": {\"action\": \"x.a\"}, \"b\": {\"action\": \"x.b\", \"after\": [\"a\"]},"
-			   " \"c\": {\"pure\": {\"$\": \"$.nodes.b\"}, \"after\": [\"b\"]}}}");
+				   " \"c\": {\"pure\": {\"$\": \"$.nodes.b\"}, \"after\": [\"b\"]}}}");
 	fact(&b, PULSE_FACT_START);
 	fact(&b, PULSE_FACT_PAUSE);
 	done(&b, "a", "1");
@@ -527,7 +527,7 @@ test_operators(void)
  */
 typedef struct Row
 {
-	bool		there;
+	bool there;
 	PulseNodeState state;
 } Row;
 
@@ -535,7 +535,7 @@ static char *
 random_graph(pg_prng_state *prng, int n)
 {
 	static char buf[16384];
-	size_t		len = 0;
+	size_t len = 0;
 
 	len += (size_t) sprintf(buf + len, "{\"nodes\": {");
 	for (int i = 0; i < n; i++)
@@ -564,11 +564,11 @@ static bool
 agrees(Bench *b, const char **why)
 {
 	PulseRunState *r = b->run;
-	int			n = b->graph->n_nodes;
+	int n = b->graph->n_nodes;
 	PulseStatus *s = pulse_arena_alloc(b->scratch, sizeof(PulseStatus) * (size_t) (n + 1));
-	int		   *out = pulse_arena_alloc(b->scratch, sizeof(int) * (size_t) (n + 1));
-	PulseClass	class;
-	int			ready;
+	int *out = pulse_arena_alloc(b->scratch, sizeof(int) * (size_t) (n + 1));
+	PulseClass class;
+	int ready;
 
 	for (int i = 0; i < n; i++)
 		s[i] = r->nodes[i].status;
@@ -580,7 +580,7 @@ agrees(Bench *b, const char **why)
 	}
 	for (int i = 0; i < n; i++)
 	{
-		int			open = 0;
+		int open = 0;
 
 		for (int p = 0; p < b->graph->nodes[i]->n_preds; p++)
 			open += !pulse_status_unblocks(s[b->graph->nodes[i]->preds[p]]);
@@ -670,12 +670,12 @@ crash(Bench *b, const Row *rows)
 static bool
 random_story(uint64 seed, int *events)
 {
-	Bench		b;
+	Bench b;
 	pg_prng_state prng;
-	Row			rows[32];
-	int			n;
-	int			seq = 0;
-	bool		good = true;
+	Row rows[32];
+	int n;
+	int seq = 0;
+	bool good = true;
 
 	pg_prng_seed(&prng, seed);
 	n = 1 + (int) (pg_prng_uint64(&prng) % 14);
@@ -687,12 +687,12 @@ random_story(uint64 seed, int *events)
 
 	for (int e = 0; e < 400 && good; e++)
 	{
-		int			i = (int) (pg_prng_uint64(&prng) % (uint64) n);
+		int i = (int) (pg_prng_uint64(&prng) % (uint64) n);
 		const char *id = b.graph->nodes[i]->id;
 		PulseNodeState *s = &b.run->nodes[i];
 		const char *why;
-		int			dice = (int) (pg_prng_uint64(&prng) % 100);
-		bool		calm = e > 200;
+		int dice = (int) (pg_prng_uint64(&prng) % 100);
+		bool calm = e > 200;
 
 		(*events)++;
 		if (s->status == PULSE_RUNNING && dice < (calm ? 100 : 60))
@@ -706,7 +706,7 @@ random_story(uint64 seed, int *events)
 			timer(&b, id);
 		else if (s->status == PULSE_WAITING)
 		{
-			char		sid[16];
+			char sid[16];
 
 			snprintf(sid, sizeof(sid), "s%d", ++seq);
 			give_signal(&b, seq, sid, "s", "1");
@@ -749,11 +749,11 @@ random_story(uint64 seed, int *events)
 static void
 test_random(void)
 {
-	char	   *given = getenv("PULSE_SEED");
-	uint64		seed = given ? strtoull(given, NULL, 10) : (uint64) time(NULL);
-	int			stories = 3000;
-	int			bad = 0;
-	int			events = 0;
+	char *given = getenv("PULSE_SEED");
+	uint64 seed = given ? strtoull(given, NULL, 10) : (uint64) time(NULL);
+	int stories = 3000;
+	int bad = 0;
+	int events = 0;
 
 	diag("random stories, seed " UINT64_FORMAT, seed);
 	for (int i = 0; i < stories && bad < 3; i++)
@@ -785,7 +785,7 @@ test_arithmetic(void)
 	p.jitter = 0.2;
 	for (int i = 0; i < 1000; i++)
 	{
-		int64		d = pulse_retry_delay(&p, 1, 0, &prng);
+		int64 d = pulse_retry_delay(&p, 1, 0, &prng);
 
 		if (d < 800000 || d > 1200000)
 		{
