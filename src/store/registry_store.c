@@ -52,8 +52,10 @@ flag_arg(int n, char *null)
 
 #define HOST_ARGS 13
 #define HOST_TYPES \
-	{TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, CIDRARRAYOID, INTERVALOID, INT4OID, \
-	INT4OID, INTERVALOID, BOOLOID, BOOLOID, TEXTOID}
+	{                                                                                    \
+		TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, CIDRARRAYOID, INTERVALOID, INT4OID, \
+			INT4OID, INTERVALOID, BOOLOID, BOOLOID, TEXTOID                              \
+	}
 
 /* The array type of cidr has no symbol of its own. */
 #ifndef CIDRARRAYOID

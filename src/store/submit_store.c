@@ -24,8 +24,10 @@
 	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
 
 #define INSERT_TYPES \
-	{UUIDOID, INT2OID, INT2OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, \
-	TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, JSONBOID, JSONBOID, JSONBOID}
+	{                                                                                      \
+		UUIDOID, INT2OID, INT2OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID,     \
+			TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, JSONBOID, JSONBOID, JSONBOID \
+	}
 
 static Datum
 text_or_null(const char *s, char *null)
