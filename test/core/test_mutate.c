@@ -21,16 +21,16 @@
 #define MAX_TEXT 20000
 
 static const char *const corpus[] = {
-	"{\"nodes\":{\"load\":{\"action\":\"orders.load\",\"input\":{\"id\":{\"$\":\"$.input.order_id\"}}},"
+	("{\"nodes\":{\"load\":{\"action\":\"orders.load\",\"input\":{\"id\":{\"$\":\"$.input.order_id\"}}},"
 	"\"charge\":{\"action\":\"payments.charge\",\"after\":[\"load\"],\"input\":{\"amount\":{\"$\":\"$.nodes.load.total\"}},"
 	"\"retry\":{\"max_attempts\":8,\"max\":\"10 min\",\"retry_on\":[\"server\"]},\"timeout\":\"30 s\",\"on_error\":{\"goto\":\"sorry\"}},"
 	"\"sorry\":{\"pure\":{\"$\":\"$.error.message\"}},"
 	"\"approve\":{\"signal\":\"approve\",\"after\":[\"charge\"],\"when\":\"$.nodes.load.total > 500\",\"timeout\":\"3 days\",\"on_timeout\":\"complete\"},"
 	"\"ship\":{\"action\":\"warehouse.ship\",\"after\":[\"charge\",\"approve\"],\"rewrite\":{\"max_reexecutions\":2,\"on_exhausted\":\"fail\"}},"
 	"\"sum\":{\"pure\":{\"order\":{\"$\":\"$.input.order_id\"},\"t\":[{\"$\":\"$.nodes.ship.tracking\"}]},\"after\":[\"ship\"],\"on_skip\":\"run\"}},"
-	"\"output\":{\"$\":\"$.nodes.sum\"},\"config\":{\"a\":1},\"deadline\":\"2 days\",\"budget\":{\"nodes\":3},\"description\":\"x\"}",
-	"{\"nodes\":{\"a\":{\"delay\":\"5 min\"},\"b\":{\"until\":\"2026-11-21T10:00:00Z\",\"after\":[\"a\"]},"
-	"\"c\":{\"delay\":{\"$\":\"$.input.wait\"},\"after\":[\"a\",\"b\"]},\"d\":{\"noop\":true,\"after\":[\"c\"],\"on_error\":\"skip\"}}}",
+	"\"output\":{\"$\":\"$.nodes.sum\"},\"config\":{\"a\":1},\"deadline\":\"2 days\",\"budget\":{\"nodes\":3},\"description\":\"x\"}"),
+	("{\"nodes\":{\"a\":{\"delay\":\"5 min\"},\"b\":{\"until\":\"2026-11-21T10:00:00Z\",\"after\":[\"a\"]},"
+	"\"c\":{\"delay\":{\"$\":\"$.input.wait\"},\"after\":[\"a\",\"b\"]},\"d\":{\"noop\":true,\"after\":[\"c\"],\"on_error\":\"skip\"}}}"),
 	"{\"edges\":[[\"a\",\"b\"],[\"a\",\"c\"],[\"b\",\"d\"],[\"c\",\"d\"]],\"nodes\":[\"x\",\"a:1\"]}",
 	"{\"steps\":[{\"name\":\"a\",\"type\":\"action\"}]}",
 };
@@ -49,7 +49,8 @@ static const char *const words[] = {
 	"\"400 days\"", "\"$.item\"", "\"$.error\"", "\"x\\u0001y\"",
 	"\"\\u00e9\"", "\"\xf0\x9f\x98\x80\"", "null", "true", "false", "0", "-1",
 	"1e400", "1.50", "[]", "{}", "[\"a\"]", "{\"$\":\"$.nodes.b\"}",
-	"{\"goto\":\"b\"}"};
+	"{\"goto\":\"b\"}"
+};
 
 typedef struct Text
 {
