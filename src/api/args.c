@@ -13,6 +13,7 @@
 #include "base/errors.h"
 #include "base/guc.h"
 #include "catalog/pg_type.h"
+#include "common/int.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "store/jsonb.h"
