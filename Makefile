@@ -76,7 +76,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pulse.contro
 
 CORE = activate answer answer_time arena diag draw draw_mermaid draw_text \
 	expr_eval expr_lex expr_parse expr_refs fold_node fold_run graph graph_check graph_codes graph_node \
-	graph_read graph_reader graph_refs inspect json json_value number retry sha256 sign state \
+	graph_read graph_reader graph_refs inspect json json_value local local_bindings local_result number retry sha256 sign state \
 	status step suggest template timetext uuid
 BASE = clock extension guc txn
 HTTP = address mux request transfer
