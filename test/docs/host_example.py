@@ -1,0 +1,2 @@
+def check(tap, path, blocks, directory):
+    pass
