@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/errors.h"
 #include "base/extension.h"
+#include "common/int.h"
 #include "core/timetext.h"
 #include "core/uuid.h"
 #include "miscadmin.h"
