@@ -15,8 +15,12 @@
 #include "base/guc.h"
 #include "utils/timestamp.h"
 
-/* New runs are not taken up while so many calls wait for a slot. */
-#define MAX_WAITING_CALLS 1000
+/*
+ * Calls that wait for a slot, beyond which no new runs are taken up. Enough to keep
+ * the slots busy over a batch; not more, since after a crash nobody knows of a waiting
+ * call whether it was sent.
+ */
+#define MAX_WAITING_CALLS 128
 
 /* The smallest useful piece of a read that is shared by many streams. */
 #define MIN_PIECE 16
@@ -26,7 +30,7 @@
 #define HELD_HORIZON (INT64CONST(65) * 60 * 1000000)
 
 /* Runs looked at in one batch while strikes are counted. */
-#define CAREFUL_RUNS 64
+#define CAREFUL_RUNS 256
 
 /* The run takes part in this batch. */
 static PulseRun *
@@ -332,11 +336,16 @@ static void
 collect_runs(PulseEngine *e, int limit)
 {
 	int taken = 0;
+	int free = MAX_WAITING_CALLS - e->n_queued;
 
-	if (e->n_queued >= MAX_WAITING_CALLS)
+	e->taken_up = 0;
+	if (free <= 0)
 		return;
+	if (e->calls_per_run * limit > free)
+		limit = Max(MIN_PIECE, (int) (free / e->calls_per_run));
 	for (int p = 0; p < PULSE_PRIORITIES; p++)
 		collect_level(e, p, Max(limit - taken, limit / 10), &taken);
+	e->taken_up = taken;
 }
 
 /* Fills e->batch_runs. Nothing is changed but provisional positions. */

@@ -120,6 +120,7 @@ pulse_engine_create(int worker, int n_workers, bool test_transport)
 		e->timer_after[i] = DT_NOBEGIN;
 	e->streams = pulse_streams_create(e->parts, e->n_parts);
 	e->retry_at = DT_NOBEGIN;
+	e->calls_per_run = 1.0;
 	pulse_cache_init(e);
 	pulse_hosts_init(e);
 	pulse_calls_init(e);
@@ -259,10 +260,20 @@ abort_if_told(PulseEngine *e, PulseRun *run)
 	}
 }
 
+/* Learns from this batch how many calls the next runs will bring. */
+static void
+learn_calls(PulseEngine *e, int dispatched)
+{
+	if (e->taken_up > 0)
+		e->calls_per_run = (e->calls_per_run + (double) dispatched / e->taken_up) / 2;
+}
+
 /* The commit is there: tell the world, and let go of what is done. */
 static void
 act(PulseEngine *e)
 {
+	int dispatched = 0;
+
 	for (int i = 0; i < e->n_batch_runs; i++)
 	{
 		PulseRun *run = e->batch_runs[i];
@@ -291,11 +302,15 @@ act(PulseEngine *e)
 			if (cmd->kind == PULSE_CMD_ABORT)
 				pulse_call_abort(e, &run->id, run->state->graph->nodes[cmd->node]->id);
 			else if (cmd->kind == PULSE_CMD_DISPATCH)
+			{
 				pulse_call_dispatch(e, run, cmd);
+				dispatched++;
+			}
 		}
 		pulse_state_settle(run->state, run->touched, run->n_touched);
 		run->row = NULL;
 	}
+	learn_calls(e, dispatched);
 	pulse_cache_trim(e);
 	pulse_calls_pump(e);
 }
@@ -381,9 +396,8 @@ work_solo(PulseEngine *e, PulseRun *run)
 }
 
 /*
- * Strikes of these runs are committed first, then the runs are worked on, each
- * in a subtransaction, and lose their strikes again. A transaction is open before
- * and after.
+ * Strikes of these runs are committed first, then the runs are worked on and lose
+ * their strikes again. A transaction is open before and after.
  */
 static void
 work_struck(PulseEngine *e, PulseRun **runs, int n)
@@ -401,8 +415,10 @@ work_struck(PulseEngine *e, PulseRun **runs, int n)
 	pulse_txn_begin("pulse: careful batch");
 	MemoryContextSwitchTo(e->batch);
 
-	for (int i = 0; i < n; i++)
-		work_solo(e, runs[i]);
+	if (n == 1)
+		work_solo(e, runs[0]);
+	else
+		pulse_work(e, runs, n);
 	for (int i = 0; i < n; i++)
 		pulse_writes_strike_done(&e->writes, &ids[i]);
 	pulse_writes_flush(&e->writes);

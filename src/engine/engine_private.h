@@ -228,6 +228,10 @@ struct PulseEngine
 	int n_queued;
 	int n_finished;
 
+	/* how many calls a run that is taken up brings at once: a running mean */
+	double		calls_per_run;
+	int			taken_up;		/* runs taken up in this batch */
+
 	/* the current batch */
 	TimestampTz now;
 	PulseArena *scratch;
