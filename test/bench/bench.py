@@ -226,6 +226,7 @@ class Bench:
     def prepare(self):
         """Once: extension, hosts, workflows, and scripts for pgbench."""
         self.q("CREATE EXTENSION pulse")
+        self.q("CREATE EXTENSION pg_walinspect")
         self.q("CREATE TABLE bench_reference (id bigserial PRIMARY KEY, a bigint, b text)")
         for name, path, limit in (("bench", "/", 64), ("slow", "/d200/", 2000), ("stamp", "/s/", 64)):
             self.q("SELECT pulse.register_host('%s', 'http://127.0.0.1:%s%s', max_in_flight => %d)"
@@ -371,6 +372,13 @@ class Bench:
             self.note("%s: %d of %d runs completed (%s)" % (
                 name, completed, runs, ", ".join("%s %s" % (v, k) for k, v in statuses.items())))
             nodes = completed * nodes_each
+            for line in self.q(
+                    "SELECT 'error', error ->> 'class', left(error ->> 'message', 200), count(*)"
+                    " FROM _pulse.run WHERE error IS NOT NULL GROUP BY 2, 3 ORDER BY 4 DESC LIMIT 3").split("\n") + self.q(
+                    "SELECT 'attempt', outcome, class, code, left(error ->> 'message', 200), count(*)"
+                    " FROM _pulse.attempt GROUP BY 2, 3, 4, 5 ORDER BY 6 DESC LIMIT 3").split("\n"):
+                if line:
+                    self.note("%s: %s" % (name, line))
         if end - start > LONG_DRAIN:
             self.size[name] = self.size.get(name, 1.0) * LONG_DRAIN / 2 / (end - start)
         return {"value": nodes / (end - start), "runs": runs, "seconds": round(end - start, 3),
@@ -416,8 +424,10 @@ class Bench:
                "rounds": [round(v, 4) for v in f["values"]]}
         if f["target"] is not None:
             got = ratio if f["relative"] else value
-            reached = f["target"] / got if f["less"] and got > 0 else got / f["target"]
-            out["of_target"] = round(reached, 3) if not f["less"] or got > 0 else None
+            if got == f["target"]:
+                out["of_target"] = 1
+            elif got > 0 and f["target"] > 0:
+                out["of_target"] = round(f["target"] / got if f["less"] else got / f["target"], 3)
         out.update(f["more"] or {})
         return out
 
@@ -574,13 +584,18 @@ def idle(b, workload, seconds=6.0):
         if fine_cpu(pids) - cpu < 0.002:
             break
     b.q("CHECKPOINT")
-    lsn = b.q("SELECT pg_current_wal_insert_lsn()")
+    lsn = b.q("SELECT pg_current_wal_flush_lsn()")
     cpu = fine_cpu(pids)
     start = time.monotonic()
     time.sleep(seconds)
     minute = 60 / (time.monotonic() - start)
     cpu = (fine_cpu(pids) - cpu) * 1000 * minute
-    wal = b.session.number("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '%s')" % lsn)
+    # what the background writer and checkpoints log of themselves is not ours
+    wal = 0.0
+    if b.q("SELECT pg_current_wal_flush_lsn() > '%s'" % lsn) == "t":
+        wal = b.session.number(
+            "SELECT sum(record_length) FROM pg_get_wal_records_info('%s', pg_current_wal_flush_lsn())"
+            " WHERE resource_manager NOT IN ('Standby', 'XLOG')" % lsn)
     b.figure(workload, "CPU asleep, a minute", cpu, "ms", 50, None, relative=False, less=True)
     b.figure(workload, "WAL asleep, a minute", wal * minute, "bytes", 0, None, relative=False, less=True)
 
