@@ -82,7 +82,7 @@ BASE = clock extension guc txn
 HTTP = address mux request transfer
 STORE = access_store batch_store discover_store fact_store health_store host_store jsonb \
 	load_store look_store part_store registry_store rows spi stamp submit_store workflow_store
-ENGINE = body cache call collect engine hosts stream test_driver work
+ENGINE = body cache call careful collect engine hosts stream test_driver work
 WORKER = block launcher ownership shmem surroundings team utility_hook wake worker
 API = access args define draw facts health hosts look pulse_test submit wait why
 CLI = findings input pulse_run

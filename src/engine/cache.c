@@ -170,6 +170,7 @@ void
 pulse_cache_drop(PulseEngine *e, PulseRun *run)
 {
 	pulse_cache_unload(e, run);
+	pulse_careful_unwatch(e, run);
 	dlist_delete(&run->lru);
 	runhash_delete(e->runs, run->id);
 	pfree(run);

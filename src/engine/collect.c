@@ -44,6 +44,9 @@ batch_run(PulseEngine *e, const pg_uuid_t *id, int part)
 	run->loaded = false;
 	run->missing = false;
 	run->dropped = false;
+	run->done = false;
+	run->committed = false;
+	run->outcome = false;
 	run->ended = false;
 	run->row = NULL;
 	run->n_raw = run->cap_raw = 0;
@@ -89,6 +92,7 @@ add_raw(PulseEngine *e, PulseRun *run, PulseFactKind kind, const char *node)
 	raw->fact.node = -1;
 	raw->fact.at = pulse_time_to_unix(e->now);
 	raw->node = node;
+	run->outcome |= kind == PULSE_FACT_OUTCOME;
 	e->facts++;
 	return raw;
 }

@@ -25,7 +25,6 @@
 #include "base/guc.h"
 #include "base/txn.h"
 #include "miscadmin.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 /* What a batch keeps of its memory, so that small ones cost no system call. */
@@ -35,8 +34,6 @@
 #define HEAP_KEEP (16 * 1024 * 1024)
 #define HEAP_PAD (1024 * 1024)
 
-#define SOLO_TRIES 3
-#define STRIKES_MAX 3
 #define SAVE_INTERVAL INT64CONST(5000000) /* usec between saves of the marks */
 #define BACKOFF_FIRST INT64CONST(100000)
 #define BACKOFF_MAX INT64CONST(10000000)
@@ -72,6 +69,7 @@ take_parts(PulseEngine *e)
 		memcpy(e->recover + e->n_recover, running[i], sizeof(pg_uuid_t) * (size_t) counts[i]);
 		e->n_recover += counts[i];
 	}
+	e->careful_left = e->n_recover + 3 * pulse_guc_batch_size;
 }
 
 /*
@@ -268,201 +266,90 @@ learn_calls(PulseEngine *e, int dispatched)
 		e->calls_per_run = (e->calls_per_run + (double) dispatched / e->taken_up) / 2;
 }
 
-/* The commit is there: tell the world, and let go of what is done. */
+/* What the run's commit has made true is told to the world; returns the calls made. */
+static int
+act_on(PulseEngine *e, PulseRun *run)
+{
+	int dispatched = 0;
+
+	run->in_batch = false;
+	if (run->missing || run->dropped)
+	{
+		pulse_calls_abort_run(e, &run->id);
+		pulse_cache_drop(e, run);
+		return 0;
+	}
+	if (pulse_run_status_terminal(run->state->status))
+	{
+		if (run->ended)
+		{
+			e->ended |= UINT64CONST(1) << run->part;
+			abort_if_told(e, run);
+		}
+		pulse_cache_drop(e, run);
+		return 0;
+	}
+	for (int c = 0; c < run->n_commands; c++)
+	{
+		const PulseCommand *cmd = &run->commands[c];
+
+		if (cmd->kind == PULSE_CMD_ABORT)
+			pulse_call_abort(e, &run->id, run->state->graph->nodes[cmd->node]->id);
+		else if (cmd->kind == PULSE_CMD_DISPATCH)
+		{
+			pulse_call_dispatch(e, run, cmd);
+			dispatched++;
+		}
+	}
+	pulse_state_settle(run->state, run->touched, run->n_touched);
+	run->row = NULL;
+	return dispatched;
+}
+
+/* The last commit of the batch is there. */
 static void
 act(PulseEngine *e)
 {
 	int dispatched = 0;
 
 	for (int i = 0; i < e->n_batch_runs; i++)
-	{
-		PulseRun *run = e->batch_runs[i];
-
-		run->in_batch = false;
-		if (run->missing || run->dropped)
-		{
-			pulse_calls_abort_run(e, &run->id);
-			pulse_cache_drop(e, run);
-			continue;
-		}
-		if (pulse_run_status_terminal(run->state->status))
-		{
-			if (run->ended)
-			{
-				e->ended |= UINT64CONST(1) << run->part;
-				abort_if_told(e, run);
-			}
-			pulse_cache_drop(e, run);
-			continue;
-		}
-		for (int c = 0; c < run->n_commands; c++)
-		{
-			const PulseCommand *cmd = &run->commands[c];
-
-			if (cmd->kind == PULSE_CMD_ABORT)
-				pulse_call_abort(e, &run->id, run->state->graph->nodes[cmd->node]->id);
-			else if (cmd->kind == PULSE_CMD_DISPATCH)
-			{
-				pulse_call_dispatch(e, run, cmd);
-				dispatched++;
-			}
-		}
-		pulse_state_settle(run->state, run->touched, run->n_touched);
-		run->row = NULL;
-	}
+		dispatched += act_on(e, e->batch_runs[i]);
 	learn_calls(e, dispatched);
 	pulse_cache_trim(e);
 	pulse_calls_pump(e);
 }
 
-/* Nothing of the batch has happened. */
+/*
+ * The batch has failed: positions fall back, and what was not committed is
+ * forgotten. (A careful batch commits in pieces; those that are through count.)
+ */
 static void
 forget(PulseEngine *e)
 {
-	dlist_iter it;
+	dlist_mutable_iter it;
 
+	dlist_foreach_modify(it, &e->finished)
+	{
+		PulseCall  *call = dlist_container(PulseCall, link, it.cur);
+		PulseRun   *run = call->taken ? pulse_cache_find(e, &call->run) : NULL;
+
+		call->taken = false;
+		if (run != NULL && run->committed)
+			pulse_call_free(e, call);
+	}
 	pulse_streams_rollback(e->streams);
 	e->held_at = 0;
 	for (int i = 0; i < e->n_batch_runs; i++)
-		pulse_cache_drop(e, e->batch_runs[i]);
+	{
+		if (e->batch_runs[i]->committed)
+			(void) act_on(e, e->batch_runs[i]);
+		else
+			pulse_cache_drop(e, e->batch_runs[i]);
+	}
 	e->n_batch_runs = 0;
-	dlist_foreach(it, &e->finished)
-		dlist_container(PulseCall, link, it.cur)->taken = false;
 	e->next_timer = DT_NOBEGIN;
 	for (int i = 0; i < e->n_parts; i++)
 		e->timer_after[i] = DT_NOBEGIN;
-}
-
-/*
- * ---------------------------------------------------------------------
- * Careful and solo mode
- * ---------------------------------------------------------------------
- */
-
-/* One run in a subtransaction of its own, three times; then it is set aside. */
-static void
-work_solo(PulseEngine *e, PulseRun *run)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile int tries = 0;
-	volatile bool done = false;
-
-	while (!done)
-	{
-		BeginInternalSubTransaction(NULL);
-		MemoryContextSwitchTo(context);
-		PG_TRY();
-		{
-			pulse_work(e, &run, 1);
-			ReleaseCurrentSubTransaction();
-			MemoryContextSwitchTo(context);
-			CurrentResourceOwner = owner;
-			done = true;
-		}
-		PG_CATCH();
-		{
-			ErrorData *error;
-
-			MemoryContextSwitchTo(context);
-			error = CopyErrorData();
-			FlushErrorState();
-			RollbackAndReleaseCurrentSubTransaction();
-			MemoryContextSwitchTo(context);
-			CurrentResourceOwner = owner;
-
-			/* start again from the rows */
-			pulse_writes_init(&e->writes);
-			pulse_cache_unload(e, run);
-			run->loaded = false;
-			run->missing = false;
-			run->dropped = false;
-			run->n_commands = 0;
-			run->n_touched = 0;
-			if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-				++tries >= SOLO_TRIES)
-			{
-				e->stats.errors++;
-				pulse_work_quarantine(e, run, "engine_error", error->message,
-									  error->sqlerrcode);
-				pulse_work_consumed(e, run);
-				pulse_writes_flush(&e->writes);
-				done = true;
-			}
-			FreeErrorData(error);
-		}
-		PG_END_TRY();
-	}
-}
-
-/*
- * Strikes of these runs are committed first, then the runs are worked on and lose
- * their strikes again. A transaction is open before and after.
- */
-static void
-work_struck(PulseEngine *e, PulseRun **runs, int n)
-{
-	pg_uuid_t *ids = palloc(sizeof(pg_uuid_t) * (size_t) n);
-	int *parts = palloc(sizeof(int) * (size_t) n);
-
-	for (int i = 0; i < n; i++)
-	{
-		ids[i] = runs[i]->id;
-		parts[i] = Max(runs[i]->part, 0);
-	}
-	(void) pulse_strikes_add(ids, parts, n, NULL);
-	pulse_txn_commit();
-	pulse_txn_begin("pulse: careful batch");
-	MemoryContextSwitchTo(e->batch);
-
-	if (n == 1)
-		work_solo(e, runs[0]);
-	else
-		pulse_work(e, runs, n);
-	for (int i = 0; i < n; i++)
-		pulse_writes_strike_done(&e->writes, &ids[i]);
-	pulse_writes_flush(&e->writes);
-}
-
-/*
- * The owner before ended badly, perhaps over one of these runs. Those without a
- * strike go together; if one of them ends this process too, all of them are
- * suspects, and suspects go alone. The third strike puts a run aside.
- */
-static void
-work_careful(PulseEngine *e)
-{
-	PulseRun **fresh = palloc(sizeof(PulseRun *) * (size_t) e->n_batch_runs);
-	PulseRun **suspects = palloc(sizeof(PulseRun *) * (size_t) e->n_batch_runs);
-	pg_uuid_t *ids = palloc(sizeof(pg_uuid_t) * (size_t) e->n_batch_runs);
-	int n_fresh = 0;
-	int n_suspects = 0;
-	int *strikes;
-
-	for (int i = 0; i < e->n_batch_runs; i++)
-		ids[i] = e->batch_runs[i]->id;
-	strikes = pulse_strikes_read(ids, e->n_batch_runs);
-	for (int i = 0; i < e->n_batch_runs; i++)
-	{
-		PulseRun *run = e->batch_runs[i];
-
-		if (strikes[i] >= STRIKES_MAX)
-		{
-			pulse_work_quarantine(e, run, "ended_process",
-								  "its processing ended the worker again and again",
-								  ERRCODE_INTERNAL_ERROR);
-			pulse_work_consumed(e, run);
-		}
-		else if (strikes[i] > 0)
-			suspects[n_suspects++] = run;
-		else
-			fresh[n_fresh++] = run;
-	}
-	pulse_writes_flush(&e->writes);
-	if (n_fresh > 0)
-		work_struck(e, fresh, n_fresh);
-	for (int i = 0; i < n_suspects; i++)
-		work_struck(e, &suspects[i], 1);
 }
 
 /*
@@ -482,13 +369,10 @@ run_batch(PulseEngine *e, PulseHints *hints)
 	pulse_hosts_reload(e);
 	pulse_collect(e, &copy);
 
-	if (e->careful && e->n_batch_runs > 0)
-		work_careful(e);
+	if (e->careful || e->n_watched > 0)
+		pulse_careful_work(e);
 	else if (e->solo)
-	{
-		for (int i = 0; i < e->n_batch_runs; i++)
-			work_solo(e, e->batch_runs[i]);
-	}
+		pulse_careful_solo(e, e->batch_runs, e->n_batch_runs);
 	else
 		pulse_work(e, e->batch_runs, e->n_batch_runs);
 
@@ -506,9 +390,8 @@ run_batch(PulseEngine *e, PulseHints *hints)
 	*hints = copy;
 }
 
-/* True for errors that are no run's fault: the whole engine backs off. */
-static bool
-nobodys_fault(int sqlstate)
+bool
+pulse_engine_nobodys_fault(int sqlstate)
 {
 	int class_ = ERRCODE_TO_CATEGORY(sqlstate);
 
@@ -532,7 +415,7 @@ batch_failed(PulseEngine *e, ErrorData *error)
 	e->stats.errors++;
 	e->failures++;
 
-	if (!nobodys_fault(error->sqlerrcode) && !e->solo)
+	if (!pulse_engine_nobodys_fault(error->sqlerrcode) && !e->solo)
 	{
 		/* look again at once, one by one */
 		e->solo = true;
@@ -606,8 +489,7 @@ pulse_engine_batch(PulseEngine *e, PulseHints *hints)
 		e->failures = 0;
 		e->solo = false;
 		e->complained = false;
-		if (e->careful && !pulse_streams_first_pass(e->streams) && !e->more)
-			e->careful = false;
+		pulse_careful_done(e);
 	}
 	MemoryContextSwitchTo(caller);
 	result.failed = failed;

@@ -67,12 +67,16 @@ typedef struct PulseRun
 	PulseRunState *state; /* NULL: not loaded yet */
 	PulseGraphEntry *graph;
 	dlist_node lru;
+	bool		watched;		/* its worker died under it; see careful.c */
 
 	/* current batch, in engine->batch */
 	bool in_batch;
 	bool loaded;	  /* in this batch, from rows of its own */
 	bool missing;	  /* there is no such run */
 	bool dropped;	  /* quarantined in this batch */
+	bool		done;			/* worked on in the open transaction */
+	bool		committed;		/* worked on, and that is committed */
+	bool		outcome;		/* one of its facts is an outcome */
 	PulseRunRow *row; /* as discovered or loaded in this batch */
 	PulseRawFact *raw;
 	int n_raw;
@@ -201,6 +205,8 @@ struct PulseEngine
 	int n_recover;
 	int recover_at;
 	bool careful; /* the owner before ended badly: strikes first */
+	int			careful_left;	/* runs until that is over */
+	int			n_watched;
 	bool mended;  /* a host or action has changed: held calls go on */
 	MemoryContext held_context;
 	PulseTimerRow *held; /* their timers, in held_context; NULL: none */
@@ -250,6 +256,9 @@ struct PulseEngine
 	PulseEngineStats stats;
 };
 
+/* engine.c: true for errors that are no run's fault; the whole engine backs off. */
+extern bool pulse_engine_nobodys_fault(int sqlstate);
+
 /* cache.c */
 extern void pulse_cache_init(PulseEngine *e);
 extern PulseRun *pulse_cache_run(PulseEngine *e, const pg_uuid_t *id, int part);
@@ -271,6 +280,12 @@ extern void pulse_work(PulseEngine *e, PulseRun **runs, int n);
 extern void pulse_work_quarantine(PulseEngine *e, PulseRun *run, const char *class_,
 								  const char *message, int sqlstate);
 extern void pulse_work_consumed(PulseEngine *e, PulseRun *run);
+
+/* careful.c: strikes, and runs one by one. */
+extern void pulse_careful_work(PulseEngine *e);
+extern void pulse_careful_solo(PulseEngine *e, PulseRun **runs, int n);
+extern void pulse_careful_done(PulseEngine *e);
+extern void pulse_careful_unwatch(PulseEngine *e, PulseRun *run);
 
 /* hosts.c: the registry and what is learned of hosts. */
 extern void pulse_hosts_init(PulseEngine *e);

@@ -369,6 +369,7 @@ pulse_work(PulseEngine *e, PulseRun **runs, int n)
 		pulse_work_consumed(e, runs[i]);
 		if (!runs[i]->missing && !runs[i]->dropped)
 			step_run(e, runs[i]);
+		runs[i]->done = true;
 	}
 	pulse_writes_flush(&e->writes);
 }

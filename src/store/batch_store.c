@@ -491,6 +491,30 @@ pulse_strikes_read(const pg_uuid_t *ids, int n)
 }
 
 void
+pulse_strikes_take_back(const pg_uuid_t *ids, int n)
+{
+	static PulseStmt fewer = {
+		"UPDATE _pulse.strike s SET strikes = s.strikes - 1"
+		" FROM unnest($1) AS u(run) WHERE s.run = u.run AND s.strikes > 1",
+		1,
+		{UUIDARRAYOID}};
+	static PulseStmt none = {
+		"DELETE FROM _pulse.strike s USING unnest($1) AS u(run)"
+		" WHERE s.run = u.run AND s.strikes <= 1",
+		1,
+		{UUIDARRAYOID}};
+	PulseStoreScope scope;
+	Datum args[1];
+
+	args[0] = uuids(ids, n);
+	pulse_store_enter(&scope);
+	/* first those that go, so that the others are not taken for them */
+	(void) pulse_stmt_exec(&none, args, NULL, false, 0);
+	(void) pulse_stmt_exec(&fewer, args, NULL, false, 0);
+	pulse_store_leave(&scope);
+}
+
+void
 pulse_quarantine_run(const pg_uuid_t *id, Jsonb *error, TimestampTz now)
 {
 	static PulseStmt stmt = {

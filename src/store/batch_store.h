@@ -106,6 +106,9 @@ extern void pulse_writes_flush(PulseWrites *w);
  */
 extern int *pulse_strikes_add(const pg_uuid_t *ids, const int *parts, int n, Jsonb *error);
 
+/* Takes one strike back from each run; those that have none left lose their row. */
+extern void pulse_strikes_take_back(const pg_uuid_t *ids, int n);
+
 /* The strikes runs have now, in the order of ids. */
 extern int *pulse_strikes_read(const pg_uuid_t *ids, int n);
 
