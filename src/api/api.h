@@ -15,6 +15,7 @@
 #include "utils/tuplestore.h"
 #include "utils/uuid.h"
 
+#include "base/compat.h"
 #include "core/diag.h"
 #include "core/json.h"
 #include "store/access_store.h"
@@ -87,9 +88,9 @@ extern const PulseJson *pulse_check_payload(PulseArena *arena, Jsonb *value, con
 /* The run of argument n if the caller holds the level for it; 42704, 42501 otherwise. */
 extern PulseRunHead *pulse_arg_run(FunctionCallInfo fcinfo, int n, PulseLevel level,
 								   bool with_inbox, const char *what);
-extern void pulse_throw_no_run(const pg_uuid_t *id) pg_attribute_noreturn();
-extern void pulse_throw_no_workflow(const char *name, const char *tenant) pg_attribute_noreturn();
-extern void pulse_throw_no_version(const char *name, int version, const char *tenant) pg_attribute_noreturn();
+pg_noreturn extern void pulse_throw_no_run(const pg_uuid_t *id);
+pg_noreturn extern void pulse_throw_no_workflow(const char *name, const char *tenant);
+pg_noreturn extern void pulse_throw_no_version(const char *name, int version, const char *tenant);
 
 /* Text of an id, palloc'd. */
 extern char *pulse_uuid_out(const pg_uuid_t *id);
@@ -108,7 +109,7 @@ extern PulseRows pulse_rows_begin(FunctionCallInfo fcinfo);
 extern void pulse_rows_add(PulseRows *rows, const Datum *values, const bool *nulls);
 
 /* Throws PU002 with the findings of a graph. */
-extern void pulse_throw_findings(const PulseDiag *diag) pg_attribute_noreturn();
+pg_noreturn extern void pulse_throw_findings(const PulseDiag *diag);
 
 /*
  * ---------------------------------------------------------------------

@@ -181,7 +181,7 @@ changed(void)
 	pulse_wake_registry();
 }
 
-static void pg_attribute_noreturn()
+pg_noreturn static void
 throw_no_host(const char *name)
 {
 	ereport(ERROR,

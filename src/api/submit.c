@@ -15,6 +15,7 @@
 #include "base/errors.h"
 #include "base/extension.h"
 #include "common/int.h"
+#include "common/int.h"
 #include "core/timetext.h"
 #include "core/uuid.h"
 #include "miscadmin.h"

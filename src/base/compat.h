@@ -27,6 +27,11 @@
 #error "pulse needs PostgreSQL 15, 16, 17 or 18"
 #endif
 
+/* Before the declaration of a function that does not return. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 /* A wait event set for the life of the process. */
 static inline WaitEventSet *
 pulse_compat_wait_event_set(int n_events)

@@ -325,7 +325,7 @@ add_evidence(Reading *r, PulseJsonPair *pairs, int *n)
 	{
 		int			size = pg_b64_enc_len((int) len) + 1;
 		char	   *text = pulse_arena_alloc(r->arena, size);
-		int			written = pg_b64_encode(r->clean, (int) len, text, size);
+		int			written = pg_b64_encode((const void *) r->clean, (int) len, text, size);
 
 		if (written >= 0)
 			add_pair(pairs, n, "body_base64", pulse_json_stringn(r->arena, text, written));

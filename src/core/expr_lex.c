@@ -241,7 +241,7 @@ read_escape(PulseExprParser *parser, const char *p, char **out)
 		return NULL;
 	}
 	unicode_to_utf8((pg_wchar) c, (unsigned char *) *out);
-	*out += pg_utf_mblen((unsigned char *) *out);
+	*out += c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
 	return p;
 }
 

@@ -53,7 +53,7 @@ pulse_secret_parse(const char *text, size_t len, PulseSecret *secret,
 		return false;
 	}
 
-	n = pg_b64_decode(text, (int) len, (char *) key, sizeof(key));
+	n = pg_b64_decode(text, (int) len, (void *) key, sizeof(key));
 	if (n < 0)
 		*why = "a secret is not valid base64 after its prefix";
 	else if (n < PULSE_SECRET_MIN)
@@ -105,7 +105,7 @@ pulse_sign_webhook(const PulseSecret *secrets, int n, const char *id,
 			*p++ = ' ';
 		memcpy(p, "v1,", 3);
 		p += 3;
-		len = pg_b64_encode((const char *) sum, PULSE_SHA256_LEN, p,
+		len = pg_b64_encode((const void *) sum, PULSE_SHA256_LEN, p,
 							(int) (out + PULSE_SIGNATURE_MAX - 1 - p));
 		if (len < 0)
 		{

@@ -13,6 +13,7 @@
 #include "store/spi.h"
 
 #include "base/extension.h"
+#include "base/txn.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
@@ -24,8 +25,11 @@ pulse_store_enter(PulseStoreScope *scope)
 	SetUserIdAndSecContext(pulse_extension_owner(),
 						   scope->save_sec | SECURITY_LOCAL_USERID_CHANGE);
 
-	/* A worker has set its path for good; a client's may be anything. */
-	scope->in_worker = IsBackgroundWorker;
+	/*
+	 * A worker of ours has set its path for good; anybody else's may be anything,
+	 * also in background workers of others.
+	 */
+	scope->in_worker = pulse_txn_is_open() && !pulse_txn_is_driven();
 	if (!scope->in_worker)
 	{
 		scope->save_nest = NewGUCNestLevel();
