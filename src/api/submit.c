@@ -8,9 +8,9 @@
  */
 #include "postgres.h"
 
-#include "api/api.h"
 #include "api/submit.h"
 
+#include "api/api.h"
 #include "base/clock.h"
 #include "base/errors.h"
 #include "base/extension.h"

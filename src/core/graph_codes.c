@@ -66,7 +66,8 @@ const PulseCodeInfo pulse_graph_codes[] = {
 	{"unknown_member", true, "The expression reads a member that $ never has, so it gives nothing."},
 	{"no_effect", true, "The key has no effect on a node of this kind."},
 
-	{NULL, false, NULL}};
+	{ NULL, false, NULL }
+};
 
 bool
 pulse_graph_code_known(const char *code)
