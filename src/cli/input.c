@@ -37,13 +37,10 @@ read_all(FILE *file, const char *name, StringInfo buf)
 }
 
 bool
-pulse_input_read(const char *name, const char *root, PulseArena *arena,
-				 const PulseJson **document, PulseDiag *diag)
+pulse_input_text(const char *name, StringInfo buf)
 {
 	bool standard = strcmp(name, "-") == 0;
 	FILE *file = standard ? stdin : fopen(name, "rb");
-	StringInfoData buf;
-	PulseDiag own;
 	bool ok;
 
 	if (file == NULL)
@@ -51,15 +48,24 @@ pulse_input_read(const char *name, const char *root, PulseArena *arena,
 		fprintf(stderr, "pulse-run: could not open \"%s\": %s\n", name, strerror(errno));
 		return false;
 	}
-	initStringInfo(&buf);
-	ok = read_all(file, standard ? "standard input" : name, &buf);
+	initStringInfo(buf);
+	ok = read_all(file, standard ? "standard input" : name, buf);
 	if (!standard)
 		fclose(file);
 	if (!ok)
-	{
-		pfree(buf.data);
+		pfree(buf->data);
+	return ok;
+}
+
+bool
+pulse_input_read(const char *name, const char *root, PulseArena *arena,
+				 const PulseJson **document, PulseDiag *diag)
+{
+	StringInfoData buf;
+	PulseDiag own;
+
+	if (!pulse_input_text(name, &buf))
 		return false;
-	}
 
 	pulse_diag_init(&own, arena);
 	*document = pulse_json_parse_strict(arena, buf.data, (size_t) buf.len, &own);

@@ -13,6 +13,7 @@
 
 #include "cli/findings.h"
 #include "cli/input.h"
+#include "cli/run_main.h"
 #include "core/draw.h"
 #include "core/inspect.h"
 
@@ -44,18 +45,20 @@ typedef struct Command
 } Command;
 
 static const char usage_text[] =
-	"pulse-run checks and draws workflows of pulse without a server.\n"
+	"pulse-run checks, draws and runs workflows of pulse without a server.\n"
 	"\n"
 	"Usage:\n"
 	"  pulse-run validate FILE\n"
 	"  pulse-run inspect GRAPH [STATE]\n"
 	"  pulse-run draw FILE [--format text|mermaid]\n"
+	"  pulse-run run GRAPH [OPTION ...]\n"
 	"  pulse-run --help | --version\n"
 	"\n"
 	"Commands:\n"
 	"  validate   checks a workflow as pulse.define would\n"
 	"  inspect    says what would run next in a state of a graph, and why not more\n"
 	"  draw       draws a workflow\n"
+	"  run        runs a workflow in memory; \"pulse-run run --help\" says how\n"
 	"\n"
 	"FILE, GRAPH and STATE are JSON documents; \"-\" is standard input.\n"
 	"Exit status: 0 valid, 1 invalid (findings as JSON on standard output), 2 usage.\n";
@@ -230,6 +233,8 @@ main(int argc, char **argv)
 
 	if (argc < 2)
 		return usage_error("a command is missing");
+	if (strcmp(argv[1], "run") == 0)
+		return pulse_run_main(argc, argv);
 	for (int i = 1; i < argc; i++)
 	{
 		StringInfoData out;
