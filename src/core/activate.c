@@ -18,6 +18,9 @@
 
 #define MAX_DELAY PULSE_MAX_DELAY_US
 
+/* Activations between two looks at whether somebody wants us to stop. */
+#define INTERRUPT_EVERY 256
+
 /*
  * ---------------------------------------------------------------------
  * What an evaluation needs
@@ -458,6 +461,7 @@ pulse_step_advance(PulseStep *step, PulseRunState *run)
 {
 	int node;
 	int ended;
+	int activated = 0;
 
 	/* not begun, or held: what is ready stays in the heap */
 	if (run->status != PULSE_RUN_PENDING || run->started_at == 0)
@@ -472,6 +476,8 @@ pulse_step_advance(PulseStep *step, PulseRunState *run)
 			return PULSE_STEP_NEED;
 		}
 		activate(step, run, node);
+		if (step->interrupt != NULL && ++activated % INTERRUPT_EVERY == 0)
+			step->interrupt();
 	}
 	if (run->status != PULSE_RUN_PENDING)
 		return PULSE_STEP_DONE;

@@ -145,6 +145,7 @@ typedef struct PulseStep
 	int64 max_output_bytes; /* 0: no limit */
 	PulseActionInfo (*action)(void *arg, const char *name);
 	void *action_arg;
+	void		(*interrupt) (void);	/* NULL, or called now and then: may throw */
 
 	/* answers */
 	PulseCommand *commands;

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/guc.h"
+#include "core/outcome.h"
 #include "storage/fd.h"
 #include "utils/timestamp.h"
 
@@ -29,7 +30,6 @@
 /* Bytes of answers held at once, at least. */
 #define MIN_BUFFERED ((size_t) 64 * 1024 * 1024)
 
-#define WITHDRAWN_WAIT INT64CONST(300000000)
 #define DEFAULT_TIMEOUT INT64CONST(30000000)
 
 static bool
@@ -112,75 +112,6 @@ set_finished(PulseEngine *e, PulseCall *call)
 	e->n_finished++;
 }
 
-static const PulseJson *
-simple_error(PulseArena *arena, const char *class_, const char *message)
-{
-	PulseJsonPair *pairs = pulse_arena_alloc(arena, 2 * sizeof(*pairs));
-
-	pairs[0] = (PulseJsonPair){ "class", 5, pulse_json_string(arena, class_) };
-	pairs[1] = (PulseJsonPair){ "message", 7, pulse_json_string(arena, message) };
-	return pulse_json_object(arena, pairs, 2);
-}
-
-/* What an answer means for the node. Values stay in the call's arena. */
-static void
-set_outcome(PulseCall *call, PulseArena *arena, const PulseAnswer *a, int status)
-{
-	PulseOutcome *o = &call->outcome;
-	const char *unsupported = NULL;
-
-	o->attempt = call->attempt;
-	o->output = a->output;
-	o->error = a->error;
-	o->class = a->class_;
-	o->code = a->code;
-	o->wait = Max(a->retry_after, 0);
-	o->http_status = status;
-	o->action_version = a->action_version;
-	switch (a->kind)
-	{
-		case PULSE_ANSWER_DONE:
-			o->kind = PULSE_OUTCOME_SUCCEEDED;
-			break;
-		case PULSE_ANSWER_FAILED:
-			o->kind = PULSE_OUTCOME_FAILED;
-			break;
-		case PULSE_ANSWER_RETRY:
-			o->kind = PULSE_OUTCOME_FAILED;
-			o->retryable = true;
-			break;
-		case PULSE_ANSWER_UNKNOWN:
-			o->kind = strcmp(a->class_, "timeout") == 0 ? PULSE_OUTCOME_TIMED_OUT : PULSE_OUTCOME_UNKNOWN;
-			o->retryable = true;
-			break;
-		case PULSE_ANSWER_THROTTLE:
-			o->burns = true;
-			/* fall through */
-		case PULSE_ANSWER_HOLD:
-		case PULSE_ANSWER_HOLD_HOST:
-			o->kind = PULSE_OUTCOME_HELD;
-			o->retryable = true;
-			break;
-		case PULSE_ANSWER_WITHDRAWN:
-			o->kind = PULSE_OUTCOME_HELD;
-			o->retryable = true;
-			o->wait = WITHDRAWN_WAIT;
-			break;
-		case PULSE_ANSWER_ACCEPTED:
-			unsupported = "202 Accepted: completion by token is not available in this version";
-			break;
-		case PULSE_ANSWER_SUSPEND:
-			unsupported = "stage result \"suspend\" is not available in this version";
-			break;
-	}
-	if (unsupported != NULL)
-	{
-		o->kind = PULSE_OUTCOME_FAILED;
-		o->class = "bad_response";
-		o->error = simple_error(arena, o->class, unsupported);
-	}
-}
-
 /* The call was active; what it brought is its outcome. */
 void
 pulse_call_finish(PulseEngine *e, PulseCall *call, const PulseResponse *response)
@@ -193,7 +124,8 @@ pulse_call_finish(PulseEngine *e, PulseCall *call, const PulseResponse *response
 	secrets[0] = call->host->bearer;
 	pulse_answer_classify(arena, response, pulse_time_to_unix(pulse_now()), secrets,
 						  call->host->bearer != NULL ? 1 : 0, &answer);
-	set_outcome(call, arena, &answer, response->status);
+	pulse_outcome_from_answer(arena, &answer, response->status, &call->outcome);
+	call->outcome.attempt = call->attempt;
 	MemoryContextSwitchTo(old);
 
 	unlink_call(e, call);
@@ -216,7 +148,7 @@ pulse_call_hold(PulseEngine *e, PulseCall *call, const char *class_,
 	o->kind = PULSE_OUTCOME_HELD;
 	o->attempt = call->attempt;
 	o->class = class_;
-	o->error = simple_error(arena, class_, message);
+	o->error = pulse_outcome_error(arena, class_, message);
 	o->wait = wait;
 	MemoryContextSwitchTo(old);
 	set_finished(e, call);

@@ -317,6 +317,13 @@ pulse_work_quarantine(PulseEngine *e, PulseRun *run, const char *class_,
 			 errhint("See pulse.runs.error; SELECT pulse.release('%s') lets it go on.", id)));
 }
 
+/* A graph of many thousand pure nodes must not keep a DROP DATABASE waiting. */
+static void
+serve_interrupts(void)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
 static void
 step_run(PulseEngine *e, PulseRun *run)
 {
@@ -332,6 +339,7 @@ step_run(PulseEngine *e, PulseRun *run)
 	step.max_output_bytes = (int64) pulse_guc_max_output_bytes;
 	step.action = pulse_hosts_action_info;
 	step.action_arg = e;
+	step.interrupt = serve_interrupts;
 
 	facts = resolve_facts(e, run, &n_facts);
 	result = pulse_step(&step, run->state, facts, n_facts);
