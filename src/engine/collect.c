@@ -29,6 +29,9 @@
 #define HELD_MAX 100000
 #define HELD_HORIZON (INT64CONST(65) * 60 * 1000000)
 
+/* Inputs of new runs in one batch, as stored. */
+#define MAX_INPUT_BYTES (16 * 1024 * 1024)
+
 /* Runs looked at in one batch while strikes are counted. */
 #define CAREFUL_RUNS 256
 
@@ -315,21 +318,32 @@ collect_level(PulseEngine *e, int priority, int limit, int *taken)
 	for (int r = 0; r < n; r++)
 	{
 		int first = i;
+		int count = 0;
+		int bound = per_range;
 
 		for (; i < found && rows[i].range == r; i++)
 		{
-			PulseRun *run = batch_run(e, &rows[i].id, rows[i].part);
+			PulseRun *run;
 
+			/* the rest of the range stays for the next batch */
+			if (e->input_bytes > MAX_INPUT_BYTES)
+			{
+				bound = count;
+				continue;
+			}
+			e->input_bytes += rows[i].bytes;
+			count++;
+			run = batch_run(e, &rows[i].id, rows[i].part);
 			if (run->state == NULL)
 				run->row = &rows[i];
 			(void) add_fact(e, run, PULSE_FACT_START, NULL);
 		}
-		pulse_streams_read(e->streams, r, i - first, per_range,
-						   i > first ? rows[i - 1].xid : 0,
-						   i > first ? &rows[i - 1].id : NULL, 0);
-		e->more |= i - first >= per_range;
+		pulse_streams_read(e->streams, r, count, bound,
+						   count > 0 ? rows[first + count - 1].xid : 0,
+						   count > 0 ? &rows[first + count - 1].id : NULL, 0);
+		e->more |= count >= bound;
+		*taken += count;
 	}
-	*taken += found;
 }
 
 /*
@@ -343,6 +357,7 @@ collect_runs(PulseEngine *e, int limit)
 	int free = MAX_WAITING_CALLS - e->n_queued;
 
 	e->taken_up = 0;
+	e->input_bytes = 0;
 	if (free <= 0)
 		return;
 	if (e->calls_per_run * limit > free)

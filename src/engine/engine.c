@@ -339,6 +339,7 @@ forget(PulseEngine *e)
 	}
 	pulse_streams_rollback(e->streams);
 	e->held_at = 0;
+	e->recover_at = e->recover_from;
 	for (int i = 0; i < e->n_batch_runs; i++)
 	{
 		if (e->batch_runs[i]->committed)
@@ -458,6 +459,7 @@ pulse_engine_batch(PulseEngine *e, PulseHints *hints)
 	e->more = false;
 	e->ended = 0;
 	e->save_parts = false;
+	e->recover_from = e->recover_at;
 	pulse_writes_init(&e->writes);
 
 	PG_TRY();

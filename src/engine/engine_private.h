@@ -204,6 +204,7 @@ struct PulseEngine
 	pg_uuid_t *recover; /* runs to be looked at after a start */
 	int n_recover;
 	int recover_at;
+	int			recover_from;	/* recover_at before the current batch */
 	bool careful; /* the owner before ended badly: strikes first */
 	int			careful_left;	/* runs until that is over */
 	int			n_watched;
@@ -237,6 +238,7 @@ struct PulseEngine
 	/* how many calls a run that is taken up brings at once: a running mean */
 	double		calls_per_run;
 	int			taken_up;		/* runs taken up in this batch */
+	int64		input_bytes;	/* of their inputs */
 
 	/* the current batch */
 	TimestampTz now;

@@ -27,9 +27,12 @@ pulse_discover_runs(const PulseRange *ranges, int n, int limit, int *found)
 	static PulseStmt stmt = {
 		"SELECT (u.ord - 1)::int4, r.xid, r.id, r.part, r.priority, r.status,"
 		" r.tenant, r.workflow, r.version, r.submitted_at, r.start_at,"
-		" r.deadline, r.started_at, r.traceparent, r.input,"
+		" r.deadline, r.started_at, r.traceparent,"
+		" CASE WHEN pg_column_size(r.input) <= 16384 THEN r.input END,"
 		" (SELECT true FROM _pulse.node n WHERE n.run = r.id LIMIT 1) IS NOT NULL"
 		" OR (SELECT true FROM _pulse.signal s WHERE s.run = r.id LIMIT 1) IS NOT NULL"
+		" OR COALESCE(pg_column_size(r.input) > 16384, false),"
+		" COALESCE(pg_column_size(r.input), 0)"
 		" FROM ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4), unnest($5))"
 		" WITH ORDINALITY AS u(part, priority, xid, id, to_xid, ord)"
 		" CROSS JOIN LATERAL (SELECT * FROM _pulse.run q"
@@ -73,6 +76,7 @@ pulse_discover_runs(const PulseRange *ranges, int n, int limit, int *found)
 		rows[i].xid = DatumGetUInt64(pulse_row_datum(i, 2, &isnull));
 		pulse_row_run(i, 3, &rows[i], caller);
 		rows[i].touched = DatumGetBool(pulse_row_datum(i, 16, &isnull));
+		rows[i].bytes = DatumGetInt32(pulse_row_datum(i, 17, &isnull));
 	}
 	pulse_store_leave(&scope);
 	*found = (int) count;

@@ -44,7 +44,8 @@ typedef struct PulseRunRow
 	bool		has_started_at;
 	char	   *traceparent;	/* or NULL */
 	Jsonb	   *input;			/* or NULL */
-	bool		touched;		/* it has rows of nodes or signals: load them */
+	bool		touched;		/* it has rows of nodes or signals, or a large input: load them */
+	int64		bytes;			/* of the input, as stored */
 } PulseRunRow;
 
 typedef struct PulseInboxRow
