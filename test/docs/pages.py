@@ -20,9 +20,9 @@ A comment in the line before a block says what else is expected of it:
   <!-- docs: graph CODE ... --> (json) is a graph with just these findings
   <!-- docs: file NAME -->      is written to a file, which blocks of sh find
 
-http://127.0.0.1:8900 stands for the test host. After the pages the reference is compared
-with what is installed; see reference.py. A page may be followed by a program of its own,
-as host-protocol.md is; see host_example.py.
+http://127.0.0.1:8900 stands for the test host; on a page that shows a file host.py, for that
+host, which is started and tried out; see host_example.py. After the pages the reference is
+compared with what is installed; see reference.py.
 """
 
 import argparse
@@ -150,6 +150,7 @@ class Page:
         os.makedirs(self.dir, exist_ok=True)
         self.session = None
         self.database = "docs_%d" % number
+        self.example = None
         self.printed = None
 
     def psql(self):
@@ -212,6 +213,10 @@ class Page:
         if block.mark == "file":
             with open(os.path.join(self.dir, block.argument), "w", encoding="utf-8") as out:
                 out.write(block.text + "\n")
+            if block.argument == "host.py":
+                self.example = host_example.Host(os.path.join(self.dir, "host.py"), self.dir)
+                self.host_url = self.example.url
+                self.tap.ok(self.example.listens(), name + " runs")
         if block.mark == "output":
             self.output(block, name + " is what was printed")
         elif block.language == "sql":
@@ -231,10 +236,16 @@ class Page:
                 self.tap.skip(name, "commands of a shell")
 
     def run(self):
-        for block in blocks(self.path):
-            self.block(block)
-        if self.session is not None:
-            self.session.close()
+        try:
+            for block in blocks(self.path):
+                self.block(block)
+            if self.example is not None:
+                host_example.check(self.tap, self.path, self.example)
+        finally:
+            if self.example is not None:
+                self.example.stop()
+            if self.session is not None:
+                self.session.close()
 
 
 def main():
@@ -251,8 +262,6 @@ def main():
             pages += [os.path.join(folder, n) for n in names if n.endswith(".md")]
     for number, path in enumerate(sorted(pages), 1):
         Page(tap, path, args, number).run()
-        if os.path.basename(path) == "host-protocol.md":
-            host_example.check(tap, path, blocks(path), args.dir)
     if not args.pages:
         reference.check(tap, sorted(pages))
     sys.exit(tap.done())
