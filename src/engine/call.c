@@ -104,6 +104,17 @@ pulse_call_free(PulseEngine *e, PulseCall *call)
 	MemoryContextDelete(call->context);
 }
 
+/*
+ * The outcome of a finished call is recorded. States and commands of this batch point
+ * into it, so its memory goes with the batch.
+ */
+void
+pulse_call_retire(PulseEngine *e, PulseCall *call)
+{
+	unlink_call(e, call);
+	MemoryContextSetParent(call->context, e->batch);
+}
+
 static void
 set_finished(PulseEngine *e, PulseCall *call)
 {

@@ -397,6 +397,6 @@ pulse_collect_committed(PulseEngine *e)
 		PulseCall *call = dlist_container(PulseCall, link, it.cur);
 
 		if (call->taken)
-			pulse_call_free(e, call);
+			pulse_call_retire(e, call);
 	}
 }

@@ -310,6 +310,7 @@ extern void pulse_call_finish(PulseEngine *e, PulseCall *call, const PulseRespon
 extern void pulse_call_hold(PulseEngine *e, PulseCall *call, const char *class_,
 							const char *message, int64 wait);
 extern void pulse_call_free(PulseEngine *e, PulseCall *call);
+extern void pulse_call_retire(PulseEngine *e, PulseCall *call);
 
 /* body.c: the bytes a host gets. */
 extern void pulse_body_build(PulseEngine *e, PulseRun *run, const PulseCommand *cmd,
