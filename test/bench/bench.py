@@ -23,6 +23,7 @@ SCALE = float(os.environ.get("BENCH_SCALE", "1"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "3"))
 LIMIT = float(os.environ.get("BENCH_LIMIT", "450"))
 PERF = os.environ.get("BENCH_PERF", "")
+STATEMENTS = os.environ.get("BENCH_STATEMENTS", "")
 DRAIN_CAP = 20.0        # seconds; what has not ended by then is not waited for
 LONG_DRAIN = 6.0        # seconds; the next round takes a smaller backlog
 POLL = 0.02
@@ -157,6 +158,20 @@ def pulse_pids(only_workers=False):
     return pids
 
 
+def sched(pids):
+    """Seconds on a processor, and seconds waiting for one, of these processes."""
+    busy = waiting = 0.0
+    for pid in pids:
+        try:
+            with open("/proc/%d/schedstat" % pid) as f:
+                fields = f.read().split()
+        except OSError:
+            continue
+        busy += int(fields[0]) / 1e9
+        waiting += int(fields[1]) / 1e9
+    return busy, waiting
+
+
 def fine_cpu(pids):
     """Seconds of these processes, to the nanosecond where the system counts so."""
     total = 0.0
@@ -227,6 +242,8 @@ class Bench:
         """Once: extension, hosts, workflows, and scripts for pgbench."""
         self.q("CREATE EXTENSION pulse")
         self.q("CREATE EXTENSION pg_walinspect")
+        if STATEMENTS:
+            self.q("CREATE EXTENSION pg_stat_statements")
         self.q("CREATE TABLE bench_reference (id bigserial PRIMARY KEY, a bigint, b text)")
         for name, path, limit in (("bench", "/", 64), ("slow", "/d200/", 2000), ("stamp", "/s/", 64)):
             self.q("SELECT pulse.register_host('%s', 'http://127.0.0.1:%s%s', max_in_flight => %d)"
@@ -302,6 +319,23 @@ class Bench:
                 "server_cpu_us": round((after["cpu"] - before["cpu"]) / nodes * 1e6, 2),
                 "host_cpu_us": round((after["host"] - before["host"]) / nodes * 1e6, 2)}
 
+    def statements_begin(self):
+        if STATEMENTS:
+            self.q("SELECT pg_stat_statements_reset()")
+
+    def statements_end(self, name, nodes):
+        """Where the time of statements went, if it is wanted."""
+        if not STATEMENTS:
+            return
+        os.makedirs("perf", exist_ok=True)
+        text = self.q(
+            "SELECT format('%%8s us/node %%8s calls %%9s rows %%7s B WAL/node  %%s',"
+            " round((total_exec_time * 1000 / %d)::numeric, 2), calls, rows, round(wal_bytes / %d, 1),"
+            " left(regexp_replace(query, '\\s+', ' ', 'g'), 160))"
+            " FROM pg_stat_statements ORDER BY total_exec_time DESC LIMIT 14" % (nodes, nodes))
+        with open("perf/%s.statements.txt" % name, "w") as f:
+            f.write(text + "\n")
+
     def profile(self, name):
         """perf of the workers until they leave, if it is wanted; once a workload."""
         if not PERF or name in self.profiles:
@@ -328,8 +362,13 @@ class Bench:
                                stdout=f, stderr=subprocess.DEVNULL)
 
     def drained(self, nodes):
-        """True when that many nodes have ended and no run is left."""
-        done = self.session.number("SELECT coalesce(sum(nodes), 0) FROM pulse.stat_workers")
+        """True when that many nodes have ended and no run is left. Samples what workers wait for."""
+        done, waits = self.q(
+            "SELECT coalesce(sum(nodes), 0), (SELECT string_agg(coalesce(wait_event, 'none'), ' ')"
+            " FROM pg_stat_activity WHERE backend_type LIKE 'pulse worker%') FROM pulse.stat_workers").split("|")
+        for wait in waits.split():
+            self.waits[wait] = self.waits.get(wait, 0) + 1
+        done = float(done)
         now = time.monotonic()
         if done < nodes and now < self.look_closer:
             return False
@@ -339,12 +378,25 @@ class Bench:
     def wait_drained(self, nodes):
         """Returns the moment at which all was done, or the cap was reached."""
         self.look_closer = time.monotonic() + 1.0
-        end = time.monotonic() + DRAIN_CAP
+        self.waits = {}
+        cap = time.monotonic() + DRAIN_CAP
         while not self.drained(nodes):
-            if time.monotonic() > end:
+            if time.monotonic() > cap:
                 break
             time.sleep(POLL)
-        return time.monotonic()
+        end = time.monotonic()
+        self.sched = sched(pulse_pids(only_workers=True))
+        return end
+
+    def workers_did(self, seconds):
+        """
+        How the workers spent that time: shares of it on a processor, and waiting for one,
+        summed over the workers; and samples of the wait event.
+        """
+        total = sum(self.waits.values()) or 1
+        return {"on_cpu": round(self.sched[0] / seconds, 3), "for_cpu": round(self.sched[1] / seconds, 3),
+                "wait_events": {k: round(v / total, 3) for k, v in
+                                sorted(self.waits.items(), key=lambda kv: -kv[1]) if v / total >= 0.01}}
 
     def drain(self, name, workflow, runs, nodes_each, beside=None):
         """
@@ -356,6 +408,7 @@ class Bench:
         runs = max(2, int(runs * SCALE * self.size.get(name, 1.0)))
         runs = self.fill(workflow, runs)
         nodes = runs * nodes_each
+        self.statements_begin()
         before = self.counters()
         start = time.monotonic()
         self.setting("pulse.enabled", "on")
@@ -365,6 +418,7 @@ class Bench:
         self.profile_end(name, perf)
         self.off()
         after = self.counters()
+        self.statements_end(name, nodes)
         statuses = dict(line.split("|") for line in self.q(
             "SELECT status, count(*) FROM _pulse.run WHERE workflow = '%s' GROUP BY 1" % workflow).split("\n"))
         completed = int(statuses.pop("completed", 0))
@@ -382,7 +436,8 @@ class Bench:
         if end - start > LONG_DRAIN:
             self.size[name] = self.size.get(name, 1.0) * LONG_DRAIN / 2 / (end - start)
         return {"value": nodes / (end - start), "runs": runs, "seconds": round(end - start, 3),
-                "per_node": self.per_node(before, after, max(1, nodes)), "beside": answer}
+                "per_node": self.per_node(before, after, max(1, nodes)),
+                "workers": self.workers_did(end - start), "beside": answer}
 
     # -----------------------------------------------------------------
     # Figures
@@ -437,7 +492,7 @@ class Bench:
 # ---------------------------------------------------------------------
 
 def details(d):
-    return {k: d[k] for k in ("runs", "seconds", "per_node")}
+    return {k: d[k] for k in ("runs", "seconds", "per_node", "workers")}
 
 
 def w1s(b):
@@ -461,6 +516,7 @@ def w1(b):
     b.off()
     b.empty()
     b.on()
+    b.statements_begin()
     before = b.counters()
     start = time.monotonic()
     perf = b.profile("W1")
@@ -470,12 +526,14 @@ def w1(b):
     b.profile_end("W1", perf)
     b.off()
     after = b.counters()
+    b.statements_end("W1", n)
     left = int(b.session.number("SELECT count(*) FROM _pulse.run WHERE status <> 'completed'"))
     if left:
         b.note("W1: %d of %d runs did not complete" % (left, n))
     b.figure("W1", "runs", (n - left) / (n / rate + end - submitted), "runs/s", 0.5, 0.6,
              more={"runs": n, "seconds": round(end - start, 3), "submitted": round(rate, 1),
-                   "behind_s": round(end - submitted, 3), "per_node": b.per_node(before, after, n)})
+                   "behind_s": round(end - submitted, 3), "workers": b.workers_did(end - start),
+                   "per_node": b.per_node(before, after, n)})
 
 
 def w2(b):
