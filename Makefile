@@ -74,7 +74,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pulse.contro
 
 # Objects by name, a list for each layer, lowest layer first.
 
-CORE = activate answer answer_time arena diag draw draw_mermaid draw_text \
+CORE = activate answer answer_time arena budget diag draw draw_mermaid draw_text \
 	expr_eval expr_lex expr_parse expr_refs fold_node fold_run graph graph_check graph_codes graph_node \
 	graph_read graph_reader graph_refs inspect json json_value local local_bindings local_result number outcome \
 	retry sha256 sign state \
@@ -85,7 +85,7 @@ STORE = access_store batch_store discover_store fact_store health_store host_sto
 	load_store look_store part_store registry_store rows spi stamp submit_store workflow_store
 ENGINE = body cache call careful collect engine hosts stream test_driver work
 WORKER = block launcher ownership shmem surroundings team utility_hook wake worker
-API = access args define draw facts health hosts look pulse_test submit wait why
+API = access args define draw facts health hosts local look pulse_test submit wait why
 CLI = findings input pulse_run run_job run_main
 
 CORE_SRC = $(CORE:%=src/core/%.c)

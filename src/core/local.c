@@ -426,6 +426,7 @@ create(const PulseLocal *local)
 	r->step.max_expr_steps = r->options->max_expr_steps;
 	r->step.max_output_bytes = r->options->max_output_bytes;
 	r->step.action = action_info;
+	r->step.interrupt = local->interrupt;
 	return r;
 }
 
@@ -464,6 +465,8 @@ pulse_local_run(const PulseLocal *local)
 	start(r);
 	while (r->error == NULL && !pulse_run_status_terminal(r->state->status))
 	{
+		if (local->interrupt != NULL)
+			local->interrupt();
 		if (host != NULL && host->interrupted != NULL && host->interrupted(host->arg))
 			r->interrupted = true;
 		else if (r->head < r->n_calls)

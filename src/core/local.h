@@ -98,6 +98,7 @@ typedef struct PulseLocal
 	const PulseLocalSignals *signals;	/* or NULL */
 	const PulseLocalOptions *options;	/* NULL: the defaults */
 	const PulseLocalHost *host; /* or NULL */
+	void		(*interrupt) (void);	/* called now and then; may throw. Or NULL */
 } PulseLocal;
 
 typedef enum PulseLocalStatus

@@ -15,6 +15,7 @@
 #include "core/local_bindings.h"
 
 #include "core/answer.h"
+#include "core/outcome.h"
 #include "core/retry.h"
 #include "core/timetext.h"
 
@@ -301,26 +302,7 @@ classify(PulseArena *arena, const char *text, size_t len, const char *content_ty
 	response.address = "";
 	pulse_answer_classify(arena, &response, 0, NULL, 0, &answer);
 
-	if (answer.kind == PULSE_ANSWER_DONE)
-	{
-		set_value(answer.output, outcome);
-		return;
-	}
-	if (answer.kind == PULSE_ANSWER_SUSPEND)
-	{
-		/* as in durable runs */
-		pulse_local_outcome_error(arena, "bad_response", NULL,
-								  "stage result \"suspend\" is not available in this version",
-								  false, outcome);
-		return;
-	}
-	memset(outcome, 0, sizeof(*outcome));
-	outcome->kind = PULSE_OUTCOME_FAILED;
-	outcome->class = answer.class_;
-	outcome->code = answer.code;
-	outcome->error = answer.error;
-	outcome->retryable = answer.kind == PULSE_ANSWER_RETRY;
-	outcome->wait = Max(answer.retry_after, 0);
+	pulse_outcome_from_answer(arena, &answer, 0, outcome);
 }
 
 /* Is the text JSON of the shape of a stage result? */
@@ -623,7 +605,7 @@ pulse_local_options_read(const PulseJson *document, const char *path,
 		const char *key = document->u.pairs[i].key;
 		const PulseJson *v = document->u.pairs[i].value;
 		const char *at = member_path(diag, path, key);
-		const char *why = "it is no text";
+		const char *why = "must be a timestamp";
 
 		if (strcmp(key, "now") == 0)
 		{
@@ -631,7 +613,7 @@ pulse_local_options_read(const PulseJson *document, const char *path,
 				!pulse_timestamp_parse(v->u.text, v->len, &options->now, &why))
 				pulse_diag_error(diag, "bad_option", at,
 								 "Write a time with its zone, such as \"2026-11-21T10:00:00Z\".",
-								 "not a timestamp: %s", why);
+								 "%s", why);
 		}
 		else if (strcmp(key, "seed") == 0)
 		{

@@ -33,6 +33,7 @@ $$VALUES
 	('resume(run uuid)', 'boolean'),
 	('retry(run uuid)', 'boolean'),
 	('revoke_access(role regrole, level text DEFAULT NULL::text)', 'boolean'),
+	('run_local(graph jsonb, input jsonb DEFAULT NULL::jsonb, bindings jsonb DEFAULT NULL::jsonb, signals jsonb DEFAULT NULL::jsonb, options jsonb DEFAULT NULL::jsonb)', 'jsonb'),
 	('run(IN workflow text, IN input jsonb DEFAULT NULL::jsonb, IN timeout interval DEFAULT NULL::interval, INOUT output jsonb DEFAULT NULL::jsonb)', 'procedure'),
 	('set_credential(name text, kind text, secret text DEFAULT NULL::text, file text DEFAULT NULL::text)', 'boolean'),
 	('signal(run uuid, name text, payload jsonb DEFAULT NULL::jsonb, id text DEFAULT NULL::text)', 'text'),
@@ -119,7 +120,7 @@ SELECT bag_eq($$SELECT t::regclass::text FROM pg_extension e, unnest(e.extconfig
 -- what each level may execute
 CREATE TEMPORARY TABLE allowed (level text, names text[]);
 INSERT INTO allowed VALUES
-	('read', '{version,readable_tenants,validate,graph,inspect,draw,wait,result,timeline,why}'),
+	('read', '{version,readable_tenants,validate,graph,inspect,run_local,draw,wait,result,timeline,why}'),
 	('submit', '{submit,signal,cancel,pause,resume,retry,run}'),
 	('author', '{define,enable,disable,drop_workflow,submit_graph,skip,release}'),
 	('admin', '{doctor,adopt,grant_access,revoke_access,register_host,alter_host,drop_host,register_action,drop_action,set_credential,drop_credential}');
