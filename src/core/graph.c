@@ -24,13 +24,14 @@ pulse_graph_find(const PulseGraph *graph, const char *id, size_t len)
 	while (low <= high)
 	{
 		int mid = low + (high - low) / 2;
-		const PulseNode *n = graph->nodes[mid];
+		int at = pulse_graph_at_rank(graph, mid);
+		const PulseNode *n = graph->nodes[at];
 		int c = memcmp(id, n->id, Min(len, n->id_len));
 
 		if (c == 0)
 		{
 			if (len == n->id_len)
-				return mid;
+				return at;
 			c = len < n->id_len ? -1 : 1;
 		}
 		if (c < 0)
@@ -86,7 +87,17 @@ pulse_graph_ancestors(const PulseGraph *graph, int node, PulseArena *arena,
 			break;
 		at = list[next++];
 	}
+	if (graph->by_rank != NULL)
+	{
+		for (int i = 0; i < count; i++)
+			list[i] = graph->nodes[list[i]]->rank;
+	}
 	qsort(list, (size_t) count, sizeof(int), compare_ints);
+	if (graph->by_rank != NULL)
+	{
+		for (int i = 0; i < count; i++)
+			list[i] = graph->by_rank[list[i]];
+	}
 	*anc = list;
 	*n = count;
 }
@@ -141,7 +152,6 @@ hash_id(HashSink *sink, const PulseNode *node)
 	hash_bytes(sink, "\"", 1);
 }
 
-/* Nodes must stand in id order. */
 void
 pulse_graph_hash(PulseGraph *graph)
 {
@@ -157,12 +167,12 @@ pulse_graph_hash(PulseGraph *graph)
 	{
 		if (i > 0)
 			hash_bytes(&sink, ",", 1);
-		hash_id(&sink, graph->nodes[i]);
+		hash_id(&sink, graph->nodes[pulse_graph_at_rank(graph, i)]);
 	}
 	hash_bytes(&sink, "],[", 3);
 	for (int i = 0; i < graph->n_nodes; i++)
 	{
-		const PulseNode *from = graph->nodes[i];
+		const PulseNode *from = graph->nodes[pulse_graph_at_rank(graph, i)];
 
 		for (int s = 0; s < from->n_succs; s++)
 		{

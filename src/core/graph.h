@@ -4,12 +4,12 @@
  *
  * A graph is read once from its document, checked in full (graph_read.c,
  * graph_check.c), and then shared, immutable, by every run of that version.
- * A run whose graph grows works on a copy of its own (graphs that grow come with
- * rewrites): therefore edges are vectors of the node and not one packed array,
- * node numbers are stable, and the order of ids is kept as a rank.
+ * A run whose graph grows works on a copy of its own (graph_grow.h): therefore
+ * edges are vectors of the node and not one packed array, node numbers are stable,
+ * and the order of ids is kept as a rank.
  *
  * In a graph that comes from a document, nodes are stored in id order, so rank
- * equals number.
+ * equals number; only one that has grown needs by_rank.
  */
 #ifndef PULSE_CORE_GRAPH_H
 #define PULSE_CORE_GRAPH_H
@@ -21,6 +21,7 @@
 #define PULSE_MAX_NODES 10000 /* in a document */
 #define PULSE_MAX_EDGES 50000
 #define PULSE_MAX_LIVE_NODES 250000 /* in a graph that grew */
+#define PULSE_MAX_LIVE_EDGES 1250000
 #define PULSE_MAX_GRAPH_BYTES (1024 * 1024)
 #define PULSE_MAX_ID 200	   /* bytes, in a document */
 #define PULSE_MAX_LIVE_ID 2000 /* bytes, composed at run time */
@@ -88,6 +89,8 @@ typedef struct PulseNode
 	const PulseJson *config;
 	const char *description;
 
+	const PulseJson *source; /* its definition; NULL: a no-op of the short form */
+
 	/* edges: node numbers in id order */
 	int n_preds;
 	int *preds;
@@ -98,10 +101,13 @@ typedef struct PulseNode
 	 * Outputs its expressions read ($.nodes.x): node numbers in id order,
 	 * ancestors all of them; refs_all: every ancestor ($.nodes as a whole).
 	 * Direct predecessors are not listed for a missing `input`: they are its
-	 * input anyway.
+	 * input anyway. ref_names: the names its expressions use, where one is not
+	 * the id (nodes made by rewrites name their neighbours by local ids; the
+	 * same node may then be listed once a name); NULL: all are the ids.
 	 */
 	int n_refs;
 	int *refs;
+	const char **ref_names;
 	bool refs_all;
 } PulseNode;
 
@@ -115,11 +121,20 @@ typedef struct PulseBudget
 	int64 operations;
 } PulseBudget;
 
+/* Memory of something that a graph has grown by. */
+typedef struct PulseGraphPart
+{
+	PulseArena *arena;
+	struct PulseGraphPart *next;
+} PulseGraphPart;
+
 typedef struct PulseGraph
 {
 	PulseArena *arena; /* owns everything below; freed with the graph */
 	int n_nodes;
+	int cap_nodes; /* room in the vectors of a graph that grows; else 0 */
 	PulseNode **nodes;
+	int *by_rank; /* node numbers in id order; NULL: rank equals number */
 	int n_edges;
 	int n_sinks;
 	int *sinks; /* in id order */
@@ -134,7 +149,8 @@ typedef struct PulseGraph
 	int64 deadline; /* usec after the start, 0: none */
 	bool budget_given;
 	PulseBudget budget;
-	const PulseJson *source; /* the document */
+	const PulseJson *source; /* the document; of a graph that has grown: the first one */
+	PulseGraphPart *parts;	 /* arenas of what it has grown by */
 	char hash[65];			 /* structure: SHA-256 of [[ids],[[from,to]]], lower hex */
 } PulseGraph;
 
@@ -163,6 +179,13 @@ extern int pulse_graph_find(const PulseGraph *graph, const char *id, size_t len)
  */
 extern void pulse_graph_ancestors(const PulseGraph *graph, int node, PulseArena *arena,
 								  int **anc, int *n);
+
+/* The number of the node at this place in id order. */
+static inline int
+pulse_graph_at_rank(const PulseGraph *graph, int rank)
+{
+	return graph->by_rank == NULL ? rank : graph->by_rank[rank];
+}
 
 /* "action", "pure", "delay", "signal", "noop". */
 extern const char *pulse_node_kind_name(const PulseNode *node);

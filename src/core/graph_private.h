@@ -23,6 +23,14 @@ typedef struct PulseRefUse
 	const char *path;
 } PulseRefUse;
 
+/* A node of a document that has no number yet. */
+typedef struct PulseNodeEntry
+{
+	const char *id;
+	uint32 len;
+	const PulseJson *doc; /* NULL: short form */
+} PulseNodeEntry;
+
 typedef struct PulseGraphEdge
 {
 	int from;
@@ -40,6 +48,16 @@ typedef struct PulseGraphReader
 	PulseDiag *diag; /* the caller's; copies what it gets */
 	PulseGraphForm form;
 	bool short_form;		/* {"edges", "nodes"} */
+
+	/*
+	 * A fragment is read: names that are not its own mean ancestors of the
+	 * anchor, and the anchor if it stays. Else outer is NULL.
+	 */
+	const PulseGraph *outer;
+	int anchor;
+	bool anchor_stays;
+	uint8 *above; /* a bit a node of outer: what may be read; made at first use */
+
 	const PulseJson **docs; /* definition by node number; NULL: short form */
 
 	PulseGraphEdge *edges;
@@ -92,6 +110,18 @@ extern void pulse_add_use(PulseGraphReader *r, int node, const PulseExprRefs *re
 /* False, with a finding, unless value is a positive duration of at most max. */
 extern bool pulse_read_duration(PulseGraphReader *r, const PulseJson *value,
 								const char *path, bool zero_ok, int64 max, int64 *usec);
+
+/* graph_read.c */
+
+/* False, with a finding, if the document is too large or nested too deep. */
+extern bool pulse_check_size(PulseDiag *diag, const PulseJson *document,
+							 PulseGraphForm form);
+
+/* In ascending order of bytes of ids; for qsort. */
+extern int pulse_compare_entries(const void *a, const void *b);
+
+/* Numbers the nodes in id order; entries are sorted. */
+extern bool pulse_make_nodes(PulseGraphReader *r, const PulseNodeEntry *entries, int n);
 
 /* graph_node.c: fills graph->nodes[node] from its definition. */
 extern void pulse_node_read(PulseGraphReader *r, int node);

@@ -18,11 +18,9 @@
 
 #include "core/graph.h"
 
+#include "core/budget.h"
 #include "core/graph_private.h"
 #include "core/retry.h"
-
-/* Edges a live graph may have: as many a node as a document. */
-#define MAX_LIVE_EDGES (PULSE_MAX_EDGES / PULSE_MAX_NODES * PULSE_MAX_LIVE_NODES)
 
 /*
  * ---------------------------------------------------------------------
@@ -74,8 +72,8 @@ text_size(const PulseJson *value, int depth, int64 limit)
 	return size;
 }
 
-static bool
-check_size(PulseDiag *diag, const PulseJson *document, PulseGraphForm form)
+bool
+pulse_check_size(PulseDiag *diag, const PulseJson *document, PulseGraphForm form)
 {
 	int64 limit = form == PULSE_GRAPH_DEFINE ? PULSE_MAX_GRAPH_BYTES : PG_INT64_MAX / 2;
 	int64 size = text_size(document, 0, limit);
@@ -97,18 +95,11 @@ check_size(PulseDiag *diag, const PulseJson *document, PulseGraphForm form)
  * ---------------------------------------------------------------------
  */
 
-typedef struct NodeEntry
+int
+pulse_compare_entries(const void *a, const void *b)
 {
-	const char *id;
-	uint32 len;
-	const PulseJson *doc;
-} NodeEntry;
-
-static int
-compare_entries(const void *a, const void *b)
-{
-	const NodeEntry *x = a;
-	const NodeEntry *y = b;
+	const PulseNodeEntry *x = a;
+	const PulseNodeEntry *y = b;
 	int c = memcmp(x->id, y->id, Min(x->len, y->len));
 
 	return c != 0 ? c : (x->len > y->len) - (x->len < y->len);
@@ -158,9 +149,8 @@ check_id(PulseGraphReader *r, const char *path, const char *id, size_t len)
 	return false;
 }
 
-/* Numbers the nodes in id order; entries are sorted. */
-static bool
-make_nodes(PulseGraphReader *r, const NodeEntry *entries, int n)
+bool
+pulse_make_nodes(PulseGraphReader *r, const PulseNodeEntry *entries, int n)
 {
 	PulseGraph *graph = r->graph;
 	int max = r->form == PULSE_GRAPH_LIVE ? PULSE_MAX_LIVE_NODES : PULSE_MAX_NODES;
@@ -190,6 +180,7 @@ make_nodes(PulseGraphReader *r, const NodeEntry *entries, int n)
 		node->guards = -1;
 		pulse_retry_defaults(&node->retry);
 		graph->nodes[i] = node;
+		node->source = entries[i].doc;
 		r->docs[i] = entries[i].doc;
 	}
 	return true;
@@ -199,11 +190,11 @@ make_nodes(PulseGraphReader *r, const NodeEntry *entries, int n)
 static bool
 read_nodes(PulseGraphReader *r, const PulseJson *nodes)
 {
-	NodeEntry *entries = pulse_arena_alloc(r->scratch, sizeof(NodeEntry) * (size_t) nodes->len);
+	PulseNodeEntry *entries = pulse_arena_alloc(r->scratch, sizeof(PulseNodeEntry) * (size_t) nodes->len);
 	int n = 0;
 
 	if (nodes->len > (uint32) (r->form == PULSE_GRAPH_LIVE ? PULSE_MAX_LIVE_NODES : PULSE_MAX_NODES))
-		return make_nodes(r, entries, (int) nodes->len);
+		return pulse_make_nodes(r, entries, (int) nodes->len);
 	for (uint32 i = 0; i < nodes->len; i++)
 	{
 		const PulseJsonPair *pair = &nodes->u.pairs[i];
@@ -216,8 +207,8 @@ read_nodes(PulseGraphReader *r, const PulseJson *nodes)
 		entries[n].doc = pair->value;
 		n++;
 	}
-	qsort(entries, (size_t) n, sizeof(NodeEntry), compare_entries);
-	if (!make_nodes(r, entries, n))
+	qsort(entries, (size_t) n, sizeof(PulseNodeEntry), pulse_compare_entries);
+	if (!pulse_make_nodes(r, entries, n))
 		return false;
 	for (int i = 0; i < n; i++)
 		pulse_node_read(r, i);
@@ -241,7 +232,7 @@ short_id(PulseGraphReader *r, const PulseJson *item, const char *path)
 }
 
 static void
-short_edge(PulseGraphReader *r, const PulseJson *edge, uint32 i, NodeEntry *entries, int *n)
+short_edge(PulseGraphReader *r, const PulseJson *edge, uint32 i, PulseNodeEntry *entries, int *n)
 {
 	const char *path = pulse_arena_printf(r->scratch, "$.edges[%u]", i);
 
@@ -315,8 +306,8 @@ read_short(PulseGraphReader *r, const PulseJson *edges, const PulseJson *nodes)
 {
 	uint32 n_edges = edges != NULL ? edges->len : 0;
 	uint32 n_nodes = nodes != NULL ? nodes->len : 0;
-	NodeEntry *entries;
-	NodeEntry *listed;
+	PulseNodeEntry *entries;
+	PulseNodeEntry *listed;
 	int n = 0;
 	int n_listed = 0;
 	int unique = 0;
@@ -332,7 +323,7 @@ read_short(PulseGraphReader *r, const PulseJson *edges, const PulseJson *nodes)
 						 many ? "nodes" : "edges");
 		return false;
 	}
-	entries = pulse_arena_alloc(r->scratch, sizeof(NodeEntry) * ((size_t) n_edges * 2 + n_nodes));
+	entries = pulse_arena_alloc(r->scratch, sizeof(PulseNodeEntry) * ((size_t) n_edges * 2 + n_nodes));
 	for (uint32 i = 0; i < n_nodes; i++)
 	{
 		const PulseJson *item = nodes->u.items[i];
@@ -347,26 +338,26 @@ read_short(PulseGraphReader *r, const PulseJson *edges, const PulseJson *nodes)
 
 	/* among the listed ones a repeat is a fault, edges may repeat them */
 	n_listed = n;
-	listed = pulse_arena_alloc(r->scratch, sizeof(NodeEntry) * (size_t) n_listed);
+	listed = pulse_arena_alloc(r->scratch, sizeof(PulseNodeEntry) * (size_t) n_listed);
 	if (n_listed > 0)
-		memcpy(listed, entries, sizeof(NodeEntry) * (size_t) n_listed);
-	qsort(listed, (size_t) n_listed, sizeof(NodeEntry), compare_entries);
+		memcpy(listed, entries, sizeof(PulseNodeEntry) * (size_t) n_listed);
+	qsort(listed, (size_t) n_listed, sizeof(PulseNodeEntry), pulse_compare_entries);
 	for (int i = 1; i < n_listed; i++)
 	{
-		if (compare_entries(&listed[i - 1], &listed[i]) == 0)
+		if (pulse_compare_entries(&listed[i - 1], &listed[i]) == 0)
 			pulse_diag_error(r->diag, "duplicate_node", "$.nodes", "Name each node once.",
 							 "the node \"%s\" is listed twice", listed[i].id);
 	}
 
 	for (uint32 i = 0; i < n_edges; i++)
 		short_edge(r, edges->u.items[i], i, entries, &n);
-	qsort(entries, (size_t) n, sizeof(NodeEntry), compare_entries);
+	qsort(entries, (size_t) n, sizeof(PulseNodeEntry), pulse_compare_entries);
 	for (int i = 0; i < n; i++)
 	{
-		if (unique == 0 || compare_entries(&entries[unique - 1], &entries[i]) != 0)
+		if (unique == 0 || pulse_compare_entries(&entries[unique - 1], &entries[i]) != 0)
 			entries[unique++] = entries[i];
 	}
-	if (!make_nodes(r, entries, unique))
+	if (!pulse_make_nodes(r, entries, unique))
 		return false;
 	if (n_edges > 0 && !r->broken)
 		short_edges(r, edges);
@@ -378,40 +369,6 @@ read_short(PulseGraphReader *r, const PulseJson *edges, const PulseJson *nodes)
  * The top level
  * ---------------------------------------------------------------------
  */
-
-static void
-read_budget(PulseGraphReader *r, const PulseJson *value, PulseBudget *budget)
-{
-	static const char *const keys[] = {"nodes", "edges", "depth", "frontier", "operations", NULL};
-	int64 *fields[] = {&budget->nodes, &budget->edges, &budget->depth,
-					   &budget->frontier, &budget->operations};
-
-	if (value->type != PULSE_JSON_OBJECT)
-	{
-		pulse_wrong_type(r, "$.budget", value, "an object");
-		return;
-	}
-	r->graph->budget_given = true;
-	for (uint32 i = 0; i < value->len; i++)
-	{
-		const PulseJsonPair *pair = &value->u.pairs[i];
-		const char *path = pulse_path_key(r->scratch, "$.budget", pair->key);
-		int k = 0;
-		int64 n;
-
-		while (keys[k] != NULL && strcmp(keys[k], pair->key) != 0)
-			k++;
-		if (keys[k] == NULL)
-			pulse_diag_error(r->diag, "unknown_key", path,
-							 pulse_hint_word(r, pair->key, keys),
-							 "unknown key %s", pulse_quote(r, pair->key, pair->key_len));
-		else if (!pulse_json_as_int(pair->value, &n) || n < 0)
-			pulse_diag_error(r->diag, "bad_budget", path, NULL,
-							 "must be a whole number, zero or more");
-		else
-			*fields[k] = n;
-	}
-}
 
 static void
 read_top_key(PulseGraphReader *r, const PulseJsonPair *pair)
@@ -457,7 +414,8 @@ read_top_key(PulseGraphReader *r, const PulseJsonPair *pair)
 				pulse_wrong_type(r, path, value, "an object");
 			break;
 		case 3:
-			read_budget(r, value, &graph->budget);
+			graph->budget_given = true;
+			(void) pulse_budget_read(value, path, r->scratch, &graph->budget, r->diag);
 			break;
 		case 4:
 			(void) pulse_read_duration(r, value, path, false, PULSE_MAX_DURATION_US,
@@ -552,7 +510,7 @@ pulse_graph_read(const PulseJson *document, PulseGraphForm form, PulseDiag *diag
 	int errors_before = diag->n_errors;
 	bool ok;
 
-	if (!check_size(diag, document, form))
+	if (!pulse_check_size(diag, document, form))
 		return NULL;
 
 	arena = pulse_arena_create(0);
@@ -567,7 +525,7 @@ pulse_graph_read(const PulseJson *document, PulseGraphForm form, PulseDiag *diag
 	r->arena = arena;
 	r->scratch = pulse_arena_create(0);
 	r->form = form;
-	r->max_edges = form == PULSE_GRAPH_LIVE ? MAX_LIVE_EDGES : PULSE_MAX_EDGES;
+	r->max_edges = form == PULSE_GRAPH_LIVE ? PULSE_MAX_LIVE_EDGES : PULSE_MAX_EDGES;
 	r->diag = diag;
 
 	read_document(r, graph->source);
@@ -587,6 +545,10 @@ pulse_graph_read(const PulseJson *document, PulseGraphForm form, PulseDiag *diag
 void
 pulse_graph_free(PulseGraph *graph)
 {
-	if (graph != NULL)
-		pulse_arena_free(graph->arena);
+	if (graph == NULL)
+		return;
+	/* a list in the graph's own arena, which goes last */
+	for (PulseGraphPart *part = graph->parts; part != NULL; part = part->next)
+		pulse_arena_free(part->arena);
+	pulse_arena_free(graph->arena);
 }

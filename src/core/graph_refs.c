@@ -7,6 +7,12 @@
  * answered for 64 referenced nodes at a time, by one walk in the order of
  * execution over the part of the graph between them and their readers: memory
  * is one word a node, whatever the number of references.
+ *
+ * Nodes that rewrites made keep the expressions they came with, whose names are
+ * those of their fragment: in "a:b:c" the name x means "a:b:x" if there is such a
+ * node, else whichever of "a:x" and "x" is an ancestor.  Growth changes neither
+ * what exists within a fragment nor who is whose ancestor, so a name keeps
+ * its meaning.
  */
 #ifdef FRONTEND
 #include "postgres_fe.h"
@@ -21,11 +27,12 @@
 /* One node read by one place. */
 typedef struct Ref
 {
-	int ref;  /* the node that is read */
+	int ref;  /* the node that is read; of the graph around a fragment: its complement */
 	int node; /* the node that reads, or -1: the output */
 	int use;  /* index into r->uses */
 	int pos;  /* of ref in the order of execution */
 	bool bad;
+	const char *name; /* by which it is read */
 } Ref;
 
 typedef struct RefList
@@ -292,7 +299,7 @@ check_ancestors(PulseGraphReader *r, const int *topo, RefList *list)
 	{
 		Ref *ref = &list->items[i];
 
-		if (ref->node < 0 || is_pred(graph->nodes[ref->node], ref->ref))
+		if (ref->node < 0 || ref->ref < 0 || is_pred(graph->nodes[ref->node], ref->ref))
 			continue;
 		ref->pos = pos[ref->ref];
 		if (ref->pos >= pos[ref->node])
@@ -357,12 +364,177 @@ report_not_ancestor(PulseGraphReader *r, const Ref *ref)
 
 /*
  * ---------------------------------------------------------------------
+ * What a name means
+ * ---------------------------------------------------------------------
+ */
+
+/* The candidates for a name, from the innermost scope outwards. */
+typedef struct Scopes
+{
+	const PulseGraph *graph;
+	const char *name;
+	size_t len;
+	const char *scope; /* id whose parts are the scopes */
+	size_t left;	   /* of it; 0: only the bare name is left */
+	bool done;
+	char *buf;
+} Scopes;
+
+static void
+scopes_begin(Scopes *s, PulseGraphReader *r, const PulseGraph *graph, const PulseNode *node,
+			 const char *name, size_t len)
+{
+	s->graph = graph;
+	s->name = name;
+	s->len = len;
+	s->scope = node->id;
+	s->left = node->id_len;
+	s->done = false;
+	s->buf = pulse_arena_alloc(r->scratch, node->id_len + len + 1);
+}
+
+/* The next candidate that there is, or -1. */
+static int
+scopes_next(Scopes *s)
+{
+	while (!s->done)
+	{
+		int at;
+
+		while (s->left > 0 && s->scope[--s->left] != ':')
+			;
+		if (s->left == 0)
+		{
+			s->done = true;
+			return pulse_graph_find(s->graph, s->name, s->len);
+		}
+		memcpy(s->buf, s->scope, s->left + 1);
+		memcpy(s->buf + s->left + 1, s->name, s->len);
+		at = pulse_graph_find(s->graph, s->buf, s->left + 1 + s->len);
+		if (at >= 0)
+			return at;
+	}
+	return -1;
+}
+
+/* A name in a fragment that is none of its own nodes. */
+static bool
+resolve_outer(PulseGraphReader *r, const char *name, size_t len, int *ref)
+{
+	const PulseGraph *outer = r->outer;
+	int first = -1;
+	int at;
+	Scopes s;
+
+	if (r->above == NULL)
+	{
+		int *anc;
+		int n;
+
+		r->above = pulse_arena_zalloc(r->scratch, (size_t) outer->n_nodes / 8 + 1);
+		pulse_graph_ancestors(outer, r->anchor, r->scratch, &anc, &n);
+		for (int i = 0; i < n; i++)
+			r->above[anc[i] / 8] |= (uint8) (1 << (anc[i] % 8));
+		if (r->anchor_stays)
+			r->above[r->anchor / 8] |= (uint8) (1 << (r->anchor % 8));
+	}
+	scopes_begin(&s, r, outer, outer->nodes[r->anchor], name, len);
+	while ((at = scopes_next(&s)) >= 0)
+	{
+		if (r->above[at / 8] & (1 << (at % 8)))
+		{
+			*ref = ~at;
+			return true;
+		}
+		if (first < 0)
+			first = at;
+	}
+	*ref = first;
+	return false;
+}
+
+/* In a graph with nodes that rewrites made. */
+static bool
+resolve_scoped(PulseGraphReader *r, const PulseNode *node, const char *name, size_t len, int *ref)
+{
+	const PulseGraph *graph = r->graph;
+	int self = pulse_graph_find(graph, node->id, node->id_len);
+	int found[2];
+	int *anc = NULL;
+	int n = 0;
+	int at;
+	Scopes s;
+	size_t local = node->id_len;
+
+	while (local > 0 && node->id[--local] != ':')
+		;
+	scopes_begin(&s, r, graph, node, name, len);
+	found[0] = scopes_next(&s);
+	*ref = found[0];
+	if (found[0] < 0)
+		return false;
+	/* within the fragment existence decides, and so does it if there is no choice */
+	if (s.left == local)
+		return true;
+	found[1] = scopes_next(&s);
+	if (found[1] < 0)
+		return true;
+	pulse_graph_ancestors(graph, self, r->scratch, &anc, &n);
+	scopes_begin(&s, r, graph, node, name, len);
+	while ((at = scopes_next(&s)) >= 0)
+	{
+		for (int i = 0; i < n; i++)
+		{
+			if (anc[i] == at)
+			{
+				*ref = at;
+				return true;
+			}
+		}
+	}
+	return true; /* the first one; that it is no ancestor is found later */
+}
+
+/* False: there is no such node (*ref is -1), or it may not be read. */
+static bool
+resolve(PulseGraphReader *r, const PulseRefUse *use, const char *name, size_t len, int *ref)
+{
+	const PulseNode *node = use->node >= 0 ? r->graph->nodes[use->node] : NULL;
+
+	if (node != NULL && r->outer == NULL && r->form == PULSE_GRAPH_LIVE &&
+		memchr(node->id, ':', node->id_len) != NULL)
+		return resolve_scoped(r, node, name, len, ref);
+	*ref = pulse_graph_find(r->graph, name, len);
+	if (*ref >= 0)
+		return true;
+	return r->outer != NULL && resolve_outer(r, name, len, ref);
+}
+
+/* A fragment reads a node of the graph around it that it may not read. */
+static void
+report_outer(PulseGraphReader *r, const PulseRefUse *use, const char *name, int ref)
+{
+	const char *id = r->outer->nodes[ref]->id;
+	const char *anchor = r->outer->nodes[r->anchor]->id;
+
+	if (ref == r->anchor)
+		report(r, PULSE_SEV_ERROR, "not_ancestor", use, name, false,
+			   "Use the form \"retain\" or \"append\" to read its output.",
+			   pulse_arena_printf(r->scratch, "\"%s\" is replaced, so its output cannot be read", id));
+	else
+		report(r, PULSE_SEV_ERROR, "not_ancestor", use, name, false, NULL,
+			   pulse_arena_printf(r->scratch, "\"%s\" does not run before \"%s\", so its output cannot be read",
+								  id, anchor));
+}
+
+/*
+ * ---------------------------------------------------------------------
  * All together
  * ---------------------------------------------------------------------
  */
 
 static void
-add_ref(PulseGraphReader *r, RefList *list, int ref, int use)
+add_ref(PulseGraphReader *r, RefList *list, int ref, int use, const char *name)
 {
 	if (list->n == list->cap)
 	{
@@ -373,7 +545,7 @@ add_ref(PulseGraphReader *r, RefList *list, int ref, int use)
 									   sizeof(Ref) * (size_t) cap);
 		list->cap = cap;
 	}
-	list->items[list->n++] = (Ref){ref, r->uses[use].node, use, -1, false};
+	list->items[list->n++] = (Ref){ ref, r->uses[use].node, use, -1, false, name };
 }
 
 static int
@@ -384,7 +556,21 @@ compare_refs(const void *a, const void *b)
 
 	if (x->node != y->node)
 		return x->node < y->node ? -1 : 1;
-	return (x->ref > y->ref) - (x->ref < y->ref);
+	if (x->ref != y->ref)
+		return x->ref < y->ref ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+/* True if all these read nodes by their ids. */
+static bool
+by_ids(const PulseGraph *graph, const Ref *refs, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		if (refs[i].ref < 0 || strcmp(graph->nodes[refs[i].ref]->id, refs[i].name) != 0)
+			return false;
+	}
+	return true;
 }
 
 /* The vectors of the nodes and of the output, in id order, each node once. */
@@ -394,18 +580,30 @@ store_refs(PulseGraphReader *r, RefList *list)
 	PulseGraph *graph = r->graph;
 	int *block = pulse_arena_alloc(r->arena, sizeof(int) * (size_t) list->n);
 	int first = 0;
+	bool scoped = r->form == PULSE_GRAPH_LIVE || r->outer != NULL;
 
 	qsort(list->items, (size_t) list->n, sizeof(Ref), compare_refs);
 	while (first < list->n)
 	{
 		int node = list->items[first].node;
+		const char **names = NULL;
 		int count = 0;
-		int i;
+		int i = first;
 
+		while (i < list->n && list->items[i].node == node)
+			i++;
+		if (scoped && !by_ids(graph, list->items + first, i - first))
+			names = pulse_arena_alloc(r->arena, sizeof(char *) * (size_t) (i - first));
 		for (i = first; i < list->n && list->items[i].node == node; i++)
 		{
-			if (count == 0 || block[count - 1] != list->items[i].ref)
-				block[count++] = list->items[i].ref;
+			const Ref *ref = &list->items[i];
+
+			if (count > 0 && block[count - 1] == ref->ref &&
+				(names == NULL || strcmp(names[count - 1], ref->name) == 0))
+				continue;
+			if (names != NULL)
+				names[count] = ref->name;
+			block[count++] = ref->ref;
 		}
 		if (node < 0)
 		{
@@ -415,6 +613,7 @@ store_refs(PulseGraphReader *r, RefList *list)
 		else
 		{
 			graph->nodes[node]->refs = block;
+			graph->nodes[node]->ref_names = names;
 			graph->nodes[node]->n_refs = count;
 		}
 		block += count;
@@ -444,10 +643,12 @@ pulse_check_refs(PulseGraphReader *r, const int *topo)
 		{
 			const char *id = use->refs->nodes[i];
 			size_t len = strlen(id);
-			int ref = pulse_graph_find(graph, id, len);
+			int ref;
 
-			if (ref >= 0)
-				add_ref(r, &list, ref, u);
+			if (resolve(r, use, id, len, &ref))
+				add_ref(r, &list, ref, u, id);
+			else if (ref >= 0)
+				report_outer(r, use, id, ref);
 			else
 				report(r, PULSE_SEV_ERROR, "unknown_node", use, id, false,
 					   pulse_hint_node(r, id, len),

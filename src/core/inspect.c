@@ -449,9 +449,8 @@ answer(const GivenState *s)
 	return make_object(arena, &all);
 }
 
-/* The graph, its findings renamed from $… to $graph…. */
-static PulseGraph *
-read_graph(const PulseJson *document, PulseArena *arena, PulseDiag *diag)
+PulseGraph *
+pulse_inspect_graph(const PulseJson *document, PulseArena *arena, PulseDiag *diag)
 {
 	PulseDiag own;
 	PulseGraph *graph;
@@ -468,31 +467,46 @@ read_graph(const PulseJson *document, PulseArena *arena, PulseDiag *diag)
 	return graph;
 }
 
+/* False, with findings, if it is no state. */
+static bool
+given_state(GivenState *s, const PulseGraph *graph, const PulseJson *state,
+			PulseArena *arena, PulseDiag *diag)
+{
+	size_t n = (size_t) graph->n_nodes;
+	int errors = diag->n_errors;
+
+	memset(s, 0, sizeof(*s));
+	s->graph = graph;
+	s->arena = arena;
+	s->diag = diag;
+	s->status = pulse_arena_zalloc(arena, sizeof(PulseStatus) * n); /* pending */
+	s->output = pulse_arena_zalloc(arena, sizeof(PulseJson *) * n);
+	s->named = pulse_arena_zalloc(arena, sizeof(bool) * n);
+	if (state != NULL)
+		read_state(s, state);
+	return diag->n_errors == errors;
+}
+
+const PulseStatus *
+pulse_inspect_statuses(const PulseGraph *graph, const PulseJson *state,
+					   PulseArena *arena, PulseDiag *diag)
+{
+	GivenState s;
+
+	return given_state(&s, graph, state, arena, diag) ? s.status : NULL;
+}
+
 const PulseJson *
 pulse_inspect(const PulseJson *graph, const PulseJson *state,
 			  PulseArena *arena, PulseDiag *diag)
 {
-	PulseGraph *g = read_graph(graph, arena, diag);
+	PulseGraph *g = pulse_inspect_graph(graph, arena, diag);
 	const PulseJson *result = NULL;
-	int errors = diag->n_errors;
 	GivenState s;
-	size_t n;
 
 	if (g == NULL)
 		return NULL;
-	n = (size_t) g->n_nodes;
-	s.graph = g;
-	s.arena = arena;
-	s.diag = diag;
-	s.strict = false;
-	s.status = pulse_arena_zalloc(arena, sizeof(PulseStatus) * n); /* pending */
-	s.output = pulse_arena_zalloc(arena, sizeof(PulseJson *) * n);
-	s.named = pulse_arena_zalloc(arena, sizeof(bool) * n);
-	s.outside = NULL;
-	s.n_outside = 0;
-	if (state != NULL)
-		read_state(&s, state);
-	if (diag->n_errors == errors)
+	if (given_state(&s, g, state, arena, diag))
 		result = answer(&s);
 	pulse_graph_free(g);
 	return result;

@@ -5,7 +5,7 @@
 #ifndef PULSE_CORE_INSPECT_H
 #define PULSE_CORE_INSPECT_H
 
-#include "core/graph.h"
+#include "core/status.h"
 
 /*
  * A state is {id: entry, …}, an entry a status text or an object with the keys
@@ -29,5 +29,13 @@
  */
 extern const PulseJson *pulse_inspect(const PulseJson *graph, const PulseJson *state,
 									  PulseArena *arena, PulseDiag *diag);
+
+/* The graph for such a question; paths of findings begin with $graph. */
+extern PulseGraph *pulse_inspect_graph(const PulseJson *document, PulseArena *arena,
+									   PulseDiag *diag);
+
+/* Statuses by node number of a state as above, in arena; NULL on bad input. */
+extern const PulseStatus *pulse_inspect_statuses(const PulseGraph *graph, const PulseJson *state,
+												 PulseArena *arena, PulseDiag *diag);
 
 #endif
