@@ -24,6 +24,9 @@
 #define TIMEOUT_MAX_MS		(INT64_C(7) * 24 * 3600 * 1000)
 #define TEXT_MAX			2048	/* of a header that is kept */
 
+/* CURLE_TOO_LARGE; headers of older releases do not have it. */
+#define TOO_LARGE_SINCE_8_6	100
+
 /* ---- callbacks of curl ---- */
 
 /* Takes a socket off the books. */
@@ -500,7 +503,7 @@ transport_of(const PulseTransfer *t, CURLcode code)
 	if (t->body_over)
 		return PULSE_TRANSPORT_TOO_LARGE;
 
-	switch (code)
+	switch ((int) code)
 	{
 		case CURLE_OK:
 			/* To curl, a connection closed amid the headers is an empty answer. */
@@ -547,7 +550,8 @@ transport_of(const PulseTransfer *t, CURLcode code)
 		case CURLE_FILESIZE_EXCEEDED:
 			return PULSE_TRANSPORT_PROTOCOL;
 		case CURLE_OUT_OF_MEMORY:
-			/* So curl also calls a header line that is longer than it likes. */
+		case TOO_LARGE_SINCE_8_6:
+			/* A header line that is longer than curl likes has had both names. */
 			return t->response.sends > 0 && !t->headers_done ?
 				PULSE_TRANSPORT_HEADERS : PULSE_TRANSPORT_LOCAL;
 		default:

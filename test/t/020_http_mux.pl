@@ -142,13 +142,14 @@ sub ledger
 	return map { $json->decode($_) } <$f>;
 }
 
-# Looks at an outcome: transport, status, and whether a byte may have left.
+# Looks at an outcome: transport (several, with "|", where releases of curl differ),
+# status, and whether a byte may have left.
 sub outcome_is
 {
 	my ($result, $name, $transport, $status, $sent) = @_;
 	my $d = $result->{done}{$name};
-	is($d ? "$d->{transport} $d->{status} sent=$d->{sent}" : 'nothing',
-		"$transport $status sent=$sent", $name)
+	like($d ? "$d->{transport} $d->{status} sent=$d->{sent}" : 'nothing',
+		qr/^(?:$transport) $status sent=$sent$/, $name)
 	  or diag($d ? $d->{error} : join("\n", @{ $result->{lines} }));
 	return $d;
 }
@@ -176,7 +177,7 @@ my %expected = (
 	endless => ['too_large', 200, 1], gzip => ['ok', 200, 1], many_headers => ['headers', 200, 1],
 	big_header => ['headers', 200, 1], early_hints => ['headers', 0, 1],
 	junk => ['protocol', 0, 1], http09 => ['protocol', 0, 1], lying_long => ['broken', 200, 1],
-	lying_short => ['ok', 200, 1], two_lengths => ['broken', 200, 1],
+	lying_short => ['ok', 200, 1], two_lengths => ['broken|protocol', 200, 1],
 	negative_length => ['protocol', 200, 1], redirect => ['ok', 302, 1], html => ['ok', 200, 1],
 	empty => ['ok', 200, 1], no_type => ['ok', 200, 1], no_content => ['ok', 204, 1],
 	accepted => ['ok', 202, 1]);
@@ -379,7 +380,9 @@ SKIP:
 			{
 				diag("MALLOC_FAIL $n: rc $r->{rc}, $ended ended\n" . join("\n", @{ $r->{lines} }));
 			}
-			$starved++ if grep { $_->{transport} eq 'local' } @{ $r->{all} };
+			# which of the allocations fails depends on the release of curl
+			$starved++ if $r->{failed} || @{ $r->{nomemory} // [] }
+			  || grep { $_->{transport} ne 'ok' } @{ $r->{all} };
 		}
 		is($good, 59, 'without memory every transfer still ends, and nothing crashes');
 		cmp_ok($starved, '>', 5, "and that was tried ($starved)");
