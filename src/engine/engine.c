@@ -367,7 +367,7 @@ run_batch(PulseEngine *e, PulseHints *hints)
 
 	pulse_txn_begin("pulse: batch");
 	MemoryContextSwitchTo(e->batch);
-	pulse_hosts_reload(e);
+	pulse_hosts_reload(e, copy.registry);
 	pulse_collect(e, &copy);
 
 	if (e->careful || e->n_watched > 0)

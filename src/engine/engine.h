@@ -23,6 +23,7 @@ typedef struct PulseHints
 	uint64 inbox;
 	uint64 runs[PULSE_PRIORITIES];
 	bool all; /* the safety poll: look at everything */
+	bool registry; /* hosts, actions or credentials have changed: read them again */
 } PulseHints;
 
 typedef struct PulseBatchResult

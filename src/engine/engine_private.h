@@ -291,7 +291,7 @@ extern void pulse_careful_unwatch(PulseEngine *e, PulseRun *run);
 
 /* hosts.c: the registry and what is learned of hosts. */
 extern void pulse_hosts_init(PulseEngine *e);
-extern void pulse_hosts_reload(PulseEngine *e);
+extern void pulse_hosts_reload(PulseEngine *e, bool told);
 extern const PulseAction *pulse_hosts_action(PulseEngine *e, const char *name);
 extern PulseActionInfo pulse_hosts_action_info(void *engine, const char *name);
 extern void pulse_hosts_save(PulseEngine *e);

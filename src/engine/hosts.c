@@ -285,14 +285,17 @@ load_actions(PulseEngine *e)
 	e->n_actions = n;
 }
 
-/* Reads the registry if it has changed. Inside a transaction, before facts are folded. */
+/*
+ * Reads the registry if it has changed, or the caller has been told so. Inside a
+ * transaction, before facts are folded.
+ */
 void
-pulse_hosts_reload(PulseEngine *e)
+pulse_hosts_reload(PulseEngine *e, bool told)
 {
 	PulseHostRow *rows;
 	int n;
 
-	if (!registry_stale && e->registry_loaded)
+	if (!told && !registry_stale && e->registry_loaded)
 		return;
 	host_relid = pulse_extension_table("host");
 

@@ -412,7 +412,11 @@ take_hints(PulseHints *hints, uint64 my_parts)
 	if (take_bits(&shared->all, my_bit))
 		hints->all = true;
 	if (take_bits(&shared->registry, my_bit))
+	{
+		/* who commits wakes us before he sends his invalidations */
+		hints->registry = true;
 		hints->all = true;
+	}
 }
 
 /* Milliseconds until t, rounded up, within [0, limit]. */
