@@ -85,7 +85,7 @@ STORE = access_store batch_store discover_store fact_store health_store host_sto
 	load_store look_store part_store registry_store rows spi stamp submit_store workflow_store
 ENGINE = body cache call careful collect engine hosts stream test_driver work
 WORKER = block launcher ownership shmem surroundings team utility_hook wake worker
-API = access args define draw facts health hosts local look pulse_test submit wait why
+API = access args define draw facts health hosts local look pulse_test rewrite submit wait why
 CLI = findings input pulse_run run_job run_main
 
 CORE_SRC = $(CORE:%=src/core/%.c)

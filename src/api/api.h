@@ -120,6 +120,9 @@ pg_noreturn extern void pulse_throw_findings(const PulseDiag *diag);
 /* access.c: the extension must be there and of this version. Call first. */
 extern void pulse_api_begin(void);
 
+/* define.c: the kernel's form of a graph that is not far too large; not checked. */
+extern const PulseJson *pulse_api_document(PulseArena *arena, Jsonb *graph);
+
 /* define.c: checks a graph; throws PU002. The caller frees it. */
 struct PulseGraph;
 extern struct PulseGraph *pulse_api_read_graph(PulseArena *arena, Jsonb *graph,

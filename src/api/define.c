@@ -36,8 +36,8 @@ PG_FUNCTION_INFO_V1(pulse_sql_inspect);
 #define MAX_LABELS_BYTES 8192
 
 /* The document as kernel value; too large, too deep or long numbers: PU002. */
-static const PulseJson *
-read_document(PulseArena *arena, Jsonb *graph)
+const PulseJson *
+pulse_api_document(PulseArena *arena, Jsonb *graph)
 {
 	Size		size = VARSIZE(graph) - VARHDRSZ;
 
@@ -55,7 +55,7 @@ pulse_api_read_graph(PulseArena *arena, Jsonb *graph, const PulseJson **document
 {
 	PulseDiag	diag;
 	PulseGraph *result;
-	const PulseJson *doc = read_document(arena, graph);
+	const PulseJson *doc = pulse_api_document(arena, graph);
 
 	pulse_diag_init(&diag, arena);
 	result = pulse_graph_read(doc, PULSE_GRAPH_DEFINE, &diag);
@@ -325,7 +325,7 @@ pulse_sql_validate(PG_FUNCTION_ARGS)
 	rows = pulse_rows_begin(fcinfo);
 	arena = pulse_arena_create(0);
 	pulse_diag_init(&diag, arena);
-	graph = pulse_graph_read(read_document(arena, pulse_arg_jsonb(fcinfo, 0, "graph")),
+	graph = pulse_graph_read(pulse_api_document(arena, pulse_arg_jsonb(fcinfo, 0, "graph")),
 							 PULSE_GRAPH_DEFINE, &diag);
 	for (int i = 0; i < diag.n; i++)
 	{
@@ -454,7 +454,7 @@ pulse_sql_inspect(PG_FUNCTION_ARGS)
 	pulse_diag_init(&diag, arena);
 	if (!PG_ARGISNULL(1))
 		state = pulse_check_payload(arena, PG_GETARG_JSONB_P(1), "state");
-	answer = pulse_inspect(read_document(arena, pulse_arg_jsonb(fcinfo, 0, "graph")),
+	answer = pulse_inspect(pulse_api_document(arena, pulse_arg_jsonb(fcinfo, 0, "graph")),
 						   state, arena, &diag);
 	if (answer == NULL)
 		pulse_throw_findings(&diag);

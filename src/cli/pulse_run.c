@@ -16,6 +16,7 @@
 #include "cli/run_main.h"
 #include "core/draw.h"
 #include "core/inspect.h"
+#include "core/rewrite.h"
 
 #ifndef PULSE_VERSION
 #define PULSE_VERSION "unknown"
@@ -25,7 +26,10 @@
 #define EXIT_INVALID 1
 #define EXIT_USAGE 2
 
-#define MAX_FILES 2
+#define MAX_FILES 5
+
+/* plan-rewrite GRAPH STATE ANCHOR REWRITE [BUDGET]: the one word that is no file */
+#define ANCHOR_WORD 2
 
 typedef struct Call
 {
@@ -41,6 +45,7 @@ typedef struct Command
 	int min_files;
 	int max_files;
 	bool takes_format;
+	bool takes_anchor;
 	int (*run)(const Call *call);
 } Command;
 
@@ -50,17 +55,20 @@ static const char usage_text[] =
 	"Usage:\n"
 	"  pulse-run validate FILE\n"
 	"  pulse-run inspect GRAPH [STATE]\n"
+	"  pulse-run plan-rewrite GRAPH STATE ANCHOR REWRITE [BUDGET]\n"
 	"  pulse-run draw FILE [--format text|mermaid]\n"
 	"  pulse-run run GRAPH [OPTION ...]\n"
 	"  pulse-run --help | --version\n"
 	"\n"
 	"Commands:\n"
-	"  validate   checks a workflow as pulse.define would\n"
-	"  inspect    says what would run next in a state of a graph, and why not more\n"
-	"  draw       draws a workflow\n"
-	"  run        runs a workflow in memory; \"pulse-run run --help\" says how\n"
+	"  validate       checks a workflow as pulse.define would\n"
+	"  inspect        says what would run next in a state of a graph, and why not more\n"
+	"  plan-rewrite   says whether the node ANCHOR may put a fragment into the graph, what\n"
+	"                 that costs, and what comes of it; 0 also if it may not\n"
+	"  draw           draws a workflow\n"
+	"  run            runs a workflow in memory; \"pulse-run run --help\" says how\n"
 	"\n"
-	"FILE, GRAPH and STATE are JSON documents; \"-\" is standard input.\n"
+	"FILE, GRAPH, STATE, REWRITE and BUDGET are JSON documents; \"-\" is standard input.\n"
 	"Exit status: 0 valid, 1 invalid (findings as JSON on standard output), 2 usage.\n";
 
 /* Prints the answer and frees it; the exit status is `status` if that worked. */
@@ -88,6 +96,17 @@ print_findings(const PulseDiag *diag)
 }
 
 static int
+print_answer(const PulseJson *answer)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	pulse_json_write(&out, answer);
+	appendStringInfoChar(&out, '\n');
+	return print(&out, EXIT_VALID);
+}
+
+static int
 run_validate(const Call *call)
 {
 	const PulseJson *doc;
@@ -108,7 +127,6 @@ run_inspect(const Call *call)
 	const PulseJson *state = NULL;
 	const PulseJson *answer = NULL;
 	PulseDiag diag;
-	StringInfoData out;
 
 	pulse_diag_init(&diag, call->arena);
 	if (!pulse_input_read(call->files[0], "$graph", call->arena, &graph, &diag))
@@ -120,11 +138,49 @@ run_inspect(const Call *call)
 		answer = pulse_inspect(graph, state, call->arena, &diag);
 	if (answer == NULL)
 		return print_findings(&diag);
+	return print_answer(answer);
+}
 
-	initStringInfo(&out);
-	pulse_json_write(&out, answer);
-	appendStringInfoChar(&out, '\n');
-	return print(&out, EXIT_VALID);
+/* False for bytes that could not be printed within JSON. */
+static bool
+is_text(PulseArena *arena, const char *word)
+{
+	StringInfoData quoted;
+	PulseDiag diag;
+	bool valid;
+
+	initStringInfo(&quoted);
+	pulse_json_write_string(&quoted, word, strlen(word));
+	pulse_diag_init(&diag, arena);
+	valid = pulse_json_parse(arena, quoted.data, (size_t) quoted.len, &diag) != NULL;
+	pfree(quoted.data);
+	return valid;
+}
+
+static int
+run_plan_rewrite(const Call *call)
+{
+	static const char *const roots[MAX_FILES] = { "$graph", "$state", NULL, "$rewrite", "$budget" };
+	const PulseJson *docs[MAX_FILES] = { NULL };
+	const PulseJson *answer = NULL;
+	PulseDiag diag;
+
+	pulse_diag_init(&diag, call->arena);
+	for (int i = 0; i < call->n_files; i++)
+	{
+		if (i != ANCHOR_WORD &&
+			!pulse_input_read(call->files[i], roots[i], call->arena, &docs[i], &diag))
+			return EXIT_USAGE;
+	}
+	if (!is_text(call->arena, call->files[ANCHOR_WORD]))
+	{
+		fputs("pulse-run: the anchor is not valid UTF-8\n", stderr);
+		return EXIT_USAGE;
+	}
+	if (diag.n_errors == 0)
+		answer = pulse_plan_rewrite(docs[0], docs[1], call->files[ANCHOR_WORD], docs[3], docs[4],
+									call->arena, &diag);
+	return answer == NULL ? print_findings(&diag) : print_answer(answer);
 }
 
 static int
@@ -150,9 +206,10 @@ run_draw(const Call *call)
 }
 
 static const Command commands[] = {
-	{ "validate", 1, 1, false, run_validate },
-	{ "inspect", 1, 2, false, run_inspect },
-	{ "draw", 1, 1, true, run_draw },
+	{ "validate", 1, 1, false, false, run_validate },
+	{ "inspect", 1, 2, false, false, run_inspect },
+	{ "plan-rewrite", 4, 5, false, true, run_plan_rewrite },
+	{ "draw", 1, 1, true, false, run_draw },
 };
 
 static int pg_attribute_printf(1, 2)
@@ -184,6 +241,7 @@ static int
 parse_words(const Command *command, int argc, char **argv, Call *call)
 {
 	bool only_files = false;
+	int standard = 0;
 
 	for (int i = 2; i < argc; i++)
 	{
@@ -195,6 +253,8 @@ parse_words(const Command *command, int argc, char **argv, Call *call)
 			if (call->n_files == command->max_files)
 				return usage_error("%s takes no more than %d file%s", command->name,
 								   command->max_files, command->max_files == 1 ? "" : "s");
+			standard += strcmp(word, "-") == 0 &&
+						!(command->takes_anchor && call->n_files == ANCHOR_WORD);
 			call->files[call->n_files++] = word;
 			continue;
 		}
@@ -217,9 +277,10 @@ parse_words(const Command *command, int argc, char **argv, Call *call)
 			return usage_error("there is no format \"%s\", only text and mermaid", format);
 	}
 	if (call->n_files < command->min_files)
-		return usage_error("%s needs a file", command->name);
-	if (call->n_files == 2 && strcmp(call->files[0], "-") == 0 &&
-		strcmp(call->files[1], "-") == 0)
+		return usage_error("%s needs %s", command->name,
+						   command->takes_anchor ? "a graph, a state, the id of a node and a rewrite"
+												 : "a file");
+	if (standard > 1)
 		return usage_error("standard input can be given once only");
 	return 0;
 }
@@ -228,7 +289,7 @@ int
 main(int argc, char **argv)
 {
 	const Command *command;
-	Call call = { NULL, { NULL, NULL }, 0, PULSE_DRAW_TEXT };
+	Call call = { .format = PULSE_DRAW_TEXT };
 	int status;
 
 	if (argc < 2)

@@ -26,7 +26,7 @@ static const char *const level_names[] = {"read", "submit", "author", "host", "a
  * argument lists are needed.
  */
 static const char *const read_routines =
-"pulse.version, pulse.readable_tenants, pulse.validate, pulse.graph, pulse.inspect, pulse.run_local,"
+"pulse.version, pulse.readable_tenants, pulse.validate, pulse.graph, pulse.inspect, pulse.plan_rewrite, pulse.run_local,"
 " pulse.draw, pulse.wait, pulse.result, pulse.timeline, pulse.why,"
 " _pulse.run_nodes, _pulse.worker_stats";
 static const char *const submit_routines =

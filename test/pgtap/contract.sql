@@ -25,6 +25,7 @@ $$VALUES
 	('graph(name text, version integer DEFAULT NULL::integer, tenant text DEFAULT NULL::text)', 'jsonb'),
 	('inspect(graph jsonb, state jsonb DEFAULT ''{}''::jsonb)', 'jsonb'),
 	('pause(run uuid, reason text DEFAULT NULL::text)', 'boolean'),
+	('plan_rewrite(graph jsonb, state jsonb, anchor text, rewrite jsonb, budget jsonb DEFAULT NULL::jsonb)', 'jsonb'),
 	('readable_tenants()', 'text[]'),
 	('register_action(name text, host text, version text DEFAULT NULL::text, timeout interval DEFAULT NULL::interval, retry jsonb DEFAULT NULL::jsonb, repeatable boolean DEFAULT true, read_only boolean DEFAULT false, replay_safe boolean DEFAULT false, description text DEFAULT NULL::text)', 'boolean'),
 	('register_host(name text, url text, credential text DEFAULT NULL::text, networks cidr[] DEFAULT NULL::cidr[], timeout interval DEFAULT NULL::interval, max_in_flight integer DEFAULT NULL::integer, rate integer DEFAULT NULL::integer, rate_period interval DEFAULT NULL::interval, allow_http boolean DEFAULT false, tenant text DEFAULT NULL::text, ca_file text DEFAULT NULL::text)', 'boolean'),
@@ -87,6 +88,8 @@ SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c
 SELECT is_empty($$SELECT a.attrelid::regclass, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
 	WHERE relnamespace = 'pulse'::regnamespace AND a.attnum > 0
 	AND col_description(c.oid, a.attnum) IS NULL$$, 'every column of a view has a comment');
+SELECT is_empty($$SELECT t.typname FROM pg_type t WHERE t.typnamespace IN ('pulse'::regnamespace, '_pulse'::regnamespace)
+	AND t.typtype = 'd' AND obj_description(t.oid, 'pg_type') IS NULL$$, 'every domain has a comment');
 SELECT is_empty($$SELECT nspname FROM pg_namespace WHERE nspname IN ('pulse', '_pulse')
 	AND obj_description(oid, 'pg_namespace') IS NULL$$, 'both schemas have a comment');
 
@@ -120,7 +123,7 @@ SELECT bag_eq($$SELECT t::regclass::text FROM pg_extension e, unnest(e.extconfig
 -- what each level may execute
 CREATE TEMPORARY TABLE allowed (level text, names text[]);
 INSERT INTO allowed VALUES
-	('read', '{version,readable_tenants,validate,graph,inspect,run_local,draw,wait,result,timeline,why}'),
+	('read', '{version,readable_tenants,validate,graph,inspect,plan_rewrite,run_local,draw,wait,result,timeline,why}'),
 	('submit', '{submit,signal,cancel,pause,resume,retry,run}'),
 	('author', '{define,enable,disable,drop_workflow,submit_graph,skip,release}'),
 	('admin', '{doctor,adopt,grant_access,revoke_access,register_host,alter_host,drop_host,register_action,drop_action,set_credential,drop_credential}');
