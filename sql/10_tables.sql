@@ -3,8 +3,24 @@
 --
 -- Rules that keep this fast: index columns that never change (an index on a
 -- changing column, also as a predicate, costs the HOT update); what must be found
--- by a changing condition is a row of its own in a small insert/delete table. A
--- CHECK is parsed anew for every statement: hot tables have one, on their status.
+-- by a changing condition is a row of its own in a small insert/delete table. The
+-- CHECK of a table is parsed anew for every statement (4.5 us of an INSERT), that of a domain
+-- is not (0.3 us): states are domains.
+
+CREATE DOMAIN _pulse.run_status AS text
+	CHECK (VALUE IN ('pending', 'paused', 'completed', 'failed', 'cancelled', 'timed_out', 'quarantined'));
+CREATE DOMAIN _pulse.node_status AS text
+	CHECK (VALUE IN ('pending', 'running', 'waiting', 'interrupted', 'completed', 'rewritten', 'skipped', 'failed'));
+CREATE DOMAIN _pulse.attempt_outcome AS text
+	CHECK (VALUE IN ('failed', 'unknown', 'timed_out', 'held', 'lost', 'interrupted', 'late'));
+CREATE DOMAIN _pulse.timer_kind AS text
+	CHECK (VALUE IN ('start', 'deadline', 'delay', 'retry', 'timeout', 'host'));
+CREATE DOMAIN _pulse.inbox_kind AS text
+	CHECK (VALUE IN ('signal', 'cancel', 'pause', 'resume', 'retry', 'skip', 'release'));
+CREATE DOMAIN _pulse.signal_state AS text
+	CHECK (VALUE IN ('pending', 'consumed', 'discarded'));
+CREATE DOMAIN _pulse.log_level AS text
+	CHECK (VALUE IN ('debug', 'info', 'warning', 'error', 'operator'));
 
 CREATE TABLE _pulse.stamp (
 	one boolean NOT NULL DEFAULT true,
@@ -57,7 +73,7 @@ CREATE TABLE _pulse.run (
 	revision integer NOT NULL DEFAULT 0,
 	tenant text NOT NULL,
 	workflow text NOT NULL,
-	status text NOT NULL DEFAULT 'pending',
+	status _pulse.run_status NOT NULL DEFAULT 'pending',
 	start_at timestamptz,
 	deadline timestamptz,
 	started_at timestamptz,
@@ -71,9 +87,7 @@ CREATE TABLE _pulse.run (
 	labels jsonb,
 	budget jsonb,
 	event jsonb,
-	CONSTRAINT run_pkey PRIMARY KEY (id),
-	CONSTRAINT run_status CHECK (status IN ('pending', 'paused', 'completed', 'failed',
-		'cancelled', 'timed_out', 'quarantined'))
+	CONSTRAINT run_pkey PRIMARY KEY (id)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE _pulse.run ALTER COLUMN input SET STORAGE MAIN;
 CREATE INDEX run_discovery ON _pulse.run (part, priority, xid, id);
@@ -92,16 +106,14 @@ CREATE TABLE _pulse.node (
 	part smallint NOT NULL,
 	outcome_unknown boolean NOT NULL DEFAULT false,
 	node text NOT NULL,
-	status text NOT NULL,
+	status _pulse.node_status NOT NULL,
 	reason text,
 	action_version text,
 	output jsonb,
 	error jsonb,
 	progress jsonb,
 	cost jsonb,
-	CONSTRAINT node_pkey PRIMARY KEY (run, node),
-	CONSTRAINT node_status CHECK (status IN ('pending', 'running', 'waiting', 'interrupted',
-		'completed', 'rewritten', 'skipped', 'failed'))
+	CONSTRAINT node_pkey PRIMARY KEY (run, node)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX node_activation ON _pulse.node (part, activation) WHERE activation IS NOT NULL;
 
@@ -110,7 +122,7 @@ CREATE TABLE _pulse.attempt (
 	node text NOT NULL,
 	attempt integer NOT NULL,
 	activation uuid NOT NULL,
-	outcome text NOT NULL,
+	outcome _pulse.attempt_outcome NOT NULL,
 	class text,
 	code text,
 	http_status integer,
@@ -119,9 +131,7 @@ CREATE TABLE _pulse.attempt (
 	ended_at timestamptz NOT NULL,
 	action_version text,
 	epoch bigint NOT NULL,
-	CONSTRAINT attempt_pkey PRIMARY KEY (run, node, attempt),
-	CONSTRAINT attempt_outcome CHECK (outcome IN ('failed', 'unknown', 'timed_out', 'held',
-		'lost', 'interrupted', 'late'))
+	CONSTRAINT attempt_pkey PRIMARY KEY (run, node, attempt)
 );
 
 CREATE TABLE _pulse.timer (
@@ -129,9 +139,8 @@ CREATE TABLE _pulse.timer (
 	run uuid NOT NULL,
 	part smallint NOT NULL,
 	node text NOT NULL,
-	kind text NOT NULL,
-	CONSTRAINT timer_pkey PRIMARY KEY (part, due, run, node, kind),
-	CONSTRAINT timer_kind CHECK (kind IN ('start', 'deadline', 'delay', 'retry', 'timeout', 'host'))
+	kind _pulse.timer_kind NOT NULL,
+	CONSTRAINT timer_pkey PRIMARY KEY (part, due, run, node, kind)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 
 CREATE TABLE _pulse.inbox (
@@ -140,12 +149,11 @@ CREATE TABLE _pulse.inbox (
 	run uuid NOT NULL,
 	at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	part smallint NOT NULL,
-	kind text NOT NULL,
+	kind _pulse.inbox_kind NOT NULL,
 	node text,
 	actor text,
 	payload jsonb,
-	CONSTRAINT inbox_pkey PRIMARY KEY (part, xid, id),
-	CONSTRAINT inbox_kind CHECK (kind IN ('signal', 'cancel', 'pause', 'resume', 'retry', 'skip', 'release'))
+	CONSTRAINT inbox_pkey PRIMARY KEY (part, xid, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 
 CREATE TABLE _pulse.signal (
@@ -155,13 +163,12 @@ CREATE TABLE _pulse.signal (
 	settled_at timestamptz,
 	id text NOT NULL,
 	name text NOT NULL,
-	state text NOT NULL DEFAULT 'pending',
+	state _pulse.signal_state NOT NULL DEFAULT 'pending',
 	reason text,
 	node text,
 	actor text,
 	payload jsonb NOT NULL,
-	CONSTRAINT signal_pkey PRIMARY KEY (run, id),
-	CONSTRAINT signal_state CHECK (state IN ('pending', 'consumed', 'discarded'))
+	CONSTRAINT signal_pkey PRIMARY KEY (run, id)
 ) WITH (fillfactor = 90);
 
 CREATE TABLE _pulse.log (
@@ -170,12 +177,11 @@ CREATE TABLE _pulse.log (
 	at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	node text,
 	attempt integer,
-	level text NOT NULL,
+	level _pulse.log_level NOT NULL,
 	actor text,
 	message text NOT NULL,
 	data jsonb,
-	CONSTRAINT log_pkey PRIMARY KEY (run, id),
-	CONSTRAINT log_level CHECK (level IN ('debug', 'info', 'warning', 'error', 'operator'))
+	CONSTRAINT log_pkey PRIMARY KEY (run, id)
 );
 
 CREATE TABLE _pulse.credential (

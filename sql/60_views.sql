@@ -10,7 +10,7 @@ SELECT
 	r.version AS version,
 	r.tenant AS tenant,
 	CASE
-		WHEN r.status <> 'pending' THEN r.status
+		WHEN r.status <> 'pending' THEN r.status::text
 		WHEN EXISTS (SELECT FROM _pulse.node n WHERE n.run = r.id AND n.status = 'running') THEN 'running'
 		WHEN EXISTS (SELECT FROM _pulse.node n WHERE n.run = r.id AND n.status = 'waiting') THEN 'waiting'
 		WHEN r.started_at IS NULL AND NOT EXISTS (SELECT FROM _pulse.node n WHERE n.run = r.id) THEN 'pending'
@@ -107,7 +107,7 @@ COMMENT ON COLUMN pulse.nodes.tenant IS 'Tenant of the run.';
 
 CREATE VIEW pulse.attempts WITH (security_barrier) AS
 SELECT
-	a.run, a.node, a.attempt, a.activation, a.outcome, a.class, a.code, a.http_status,
+	a.run, a.node, a.attempt, a.activation, a.outcome::text, a.class, a.code, a.http_status,
 	a.error, a.started_at, a.ended_at, a.action_version, r.workflow, r.tenant
 FROM _pulse.attempt a JOIN _pulse.run r ON r.id = a.run
 WHERE r.tenant = ANY ((SELECT pulse.readable_tenants())::text[])
@@ -146,7 +146,7 @@ SELECT
 	s.run AS run,
 	s.id AS id,
 	s.name AS name,
-	s.state AS state,
+	s.state::text AS state,
 	s.reason AS reason,
 	s.node AS node,
 	s.payload AS payload,
@@ -179,7 +179,7 @@ SELECT
 	l.at AS at,
 	l.node AS node,
 	l.attempt AS attempt,
-	l.level AS level,
+	l.level::text AS level,
 	l.actor AS actor,
 	l.message AS message,
 	l.data AS data,
@@ -210,7 +210,7 @@ SELECT
 	n.due AS due,
 	n.started_at AS since,
 	n.error AS error,
-	r.status AS run_status,
+	r.status::text AS run_status,
 	r.workflow AS workflow,
 	r.version AS version,
 	r.tenant AS tenant
@@ -239,7 +239,7 @@ SELECT
 	r.workflow AS workflow,
 	r.version AS version,
 	r.tenant AS tenant,
-	r.status AS status,
+	r.status::text AS status,
 	r.error ->> 'node' AS node,
 	r.error ->> 'class' AS class,
 	r.error ->> 'message' AS message,
@@ -321,7 +321,7 @@ COMMENT ON COLUMN pulse.hosts.credential IS 'Name of its credential.';
 COMMENT ON COLUMN pulse.hosts.tenant IS 'Tenant it is for; NULL: all.';
 COMMENT ON COLUMN pulse.hosts.networks IS 'Networks, beyond public addresses, that it may be in.';
 COMMENT ON COLUMN pulse.hosts.timeout IS 'Time for one attempt, unless action or node say otherwise.';
-COMMENT ON COLUMN pulse.hosts.max_in_flight IS 'Calls at once, of one worker.';
+COMMENT ON COLUMN pulse.hosts.max_in_flight IS 'Calls at once, of all workers of the database together.';
 COMMENT ON COLUMN pulse.hosts.rate IS 'Calls per rate_period.';
 COMMENT ON COLUMN pulse.hosts.rate_period IS 'See rate.';
 COMMENT ON COLUMN pulse.hosts.allow_http IS 'Whether plain http is allowed beyond loopback.';
@@ -368,7 +368,7 @@ SELECT
 	pg_catalog.count(*) AS runs,
 	pg_catalog.min(r.submitted_at) AS oldest
 FROM (SELECT r.tenant, r.submitted_at, CASE
-			WHEN r.status <> 'pending' THEN r.status
+			WHEN r.status <> 'pending' THEN r.status::text
 			WHEN EXISTS (SELECT FROM _pulse.node n WHERE n.run = r.id AND n.status = 'running') THEN 'running'
 			WHEN EXISTS (SELECT FROM _pulse.node n WHERE n.run = r.id AND n.status = 'waiting') THEN 'waiting'
 			WHEN r.started_at IS NULL AND NOT EXISTS (SELECT FROM _pulse.node n WHERE n.run = r.id) THEN 'pending'

@@ -1,4 +1,4 @@
--- What the tables hold.
+-- What the tables hold, and what their states mean.
 
 COMMENT ON TABLE _pulse.stamp IS 'Identity of the cluster and database that the runs belong to: tells a copy from the original.';
 COMMENT ON TABLE _pulse.workflow_name IS 'Workflows by name: their enabled version.';
@@ -17,3 +17,11 @@ COMMENT ON TABLE _pulse.host_state IS 'Circuits and throttles, as each worker se
 COMMENT ON TABLE _pulse.access IS 'Levels of roles, and the tenants they hold for.';
 COMMENT ON TABLE _pulse.part IS 'The 64 parts: who owns each, and what the owner remembers.';
 COMMENT ON TABLE _pulse.strike IS 'Runs whose processing has failed, on the way to quarantine.';
+
+COMMENT ON DOMAIN _pulse.run_status IS 'Status of a run, as stored; running and waiting are derived.';
+COMMENT ON DOMAIN _pulse.node_status IS 'Status of a node.';
+COMMENT ON DOMAIN _pulse.attempt_outcome IS 'How an attempt ended that did not succeed.';
+COMMENT ON DOMAIN _pulse.timer_kind IS 'What a due time is for.';
+COMMENT ON DOMAIN _pulse.inbox_kind IS 'Facts that people send.';
+COMMENT ON DOMAIN _pulse.signal_state IS 'What has become of a signal.';
+COMMENT ON DOMAIN _pulse.log_level IS 'Severity of a log line; operator marks what a person did.';

@@ -96,7 +96,7 @@ pulse_api_begin(void)
 static bool
 is_owner(void)
 {
-	return has_privs_of_role(GetUserId(), pulse_extension_require()->owner);
+	return has_privs_of_role(GetUserId(), pulse_extension_owner());
 }
 
 static bool

@@ -12,6 +12,7 @@
 #include "access/xlog.h"
 #include "api/api.h"
 #include "base/clock.h"
+#include "base/errors.h"
 #include "base/extension.h"
 #include "base/guc.h"
 #include "commands/dbcommands.h"
@@ -143,7 +144,8 @@ workers_problem(PulseProblem *problem)
 							   team.running, team.wanted, team.held,
 							   pulse_team_state_name(team.state),
 							   team.reason[0] ? ": " : "", team.reason),
-					  pstrdup("SHOW max_worker_processes; the server log says more."));
+					  team.running < team.wanted ?
+					  pstrdup("SHOW max_worker_processes; the server log says more.") : NULL);
 }
 
 bool
@@ -197,13 +199,20 @@ put_tally(PulseRows *rows, const char *item, const PulseTally *tally, const char
 					 tally->n > 5 ? ", ..." : ""), hint);
 }
 
-static void
+/* False: they do not fit each other, and nothing else may be asked of the tables. */
+static bool
 put_versions(PulseRows *rows)
 {
-	const PulseExtension *ext = pulse_extension_require();
+	const PulseExtension *ext = pulse_extension_lookup();
+	bool		same;
 
-	put(rows, "version", true,
-		psprintf("library %s, SQL objects %s", PULSE_VERSION, ext->version), NULL);
+	PULSE_ENSURE(ext != NULL, "a function of an extension that is not there");
+	same = strcmp(ext->version, PULSE_SQL_VERSION) == 0;
+	put(rows, "version", same,
+		psprintf("library %s for SQL objects %s, which are %s", PULSE_VERSION,
+				 PULSE_SQL_VERSION, ext->version),
+		same ? NULL : "ALTER EXTENSION pulse UPDATE; or restart the server with the other library.");
+	return same;
 }
 
 static void
@@ -227,22 +236,26 @@ pulse_sql_doctor(PG_FUNCTION_ARGS)
 {
 	PulseHealth health;
 	PulseRows	rows;
+	bool		usable;
 
-	pulse_api_begin();
+	/* no pulse_api_begin: this must answer when versions differ */
 	pulse_access_require(PULSE_LEVEL_ADMIN, NULL, "examine the engine");
 	rows = pulse_rows_begin(fcinfo);
 
-	put_versions(&rows);
+	usable = put_versions(&rows);
 	ask(&rows, "primary", standby_problem, "this server may write");
 	ask(&rows, "preload", preload_problem, "the library is in shared_preload_libraries");
 	ask(&rows, "settings", settings_problem, "the engine is switched on for this database");
-	ask(&rows, "copy", copy_problem, "the runs belong to this database");
+	if (usable)
+		ask(&rows, "copy", copy_problem, "the runs belong to this database");
 	if (pulse_shmem_available())
 	{
 		ask(&rows, "launcher", launcher_problem, "the launcher is running");
 		ask(&rows, "workers", workers_problem, "all workers are running");
 	}
 	put_files(&rows);
+	if (!usable)
+		return (Datum) 0;
 
 	pulse_health_read(pulse_now(), &health);
 	put_tally(&rows, "actions", &health.unknown_actions, "all actions of enabled workflows are registered",

@@ -300,7 +300,7 @@ compare_lines(const void *a, const void *b)
 	return strcmp(x->row.node, y->row.node);
 }
 
-/* The line of a node that never ran. */
+/* The line of a node that never ran, or whose work was broken off. */
 static PulseTimelineRow
 derived_line(const PulseRunNodes *nodes, int node)
 {
@@ -315,6 +315,15 @@ derived_line(const PulseRunNodes *nodes, int node)
 	if (nodes->cause[node] >= 0 && nodes->shown[node] == PULSE_FAILED)
 		row.detail = psprintf("%s has failed", nodes->graph->nodes[nodes->cause[node]]->id);
 	return row;
+}
+
+/* "action payments.charge" */
+static char *
+what_it_does(const PulseNode *def)
+{
+	const char *kind = pulse_node_kind_name(def);
+
+	return def->name ? psprintf("%s %s", kind, def->name) : pstrdup(kind);
 }
 
 static Line *
@@ -333,11 +342,13 @@ timeline(const pg_uuid_t *run, const PulseRunNodes *nodes, int *n)
 
 		lines[i].row = rows[i];
 		lines[i].depth = at >= 0 ? depth[at] : 0;
+		if (at >= 0 && rows[i].order == PULSE_LINE_NODE_STARTED && rows[i].detail == NULL)
+			lines[i].row.detail = what_it_does(graph->nodes[at]);
 	}
 	*n = n_rows;
 	for (int i = 0; nodes->run.has_ended_at && i < graph->n_nodes; i++)
 	{
-		if (nodes->shown[i] == nodes->stored[i])
+		if (nodes->shown[i] == nodes->stored[i] && nodes->stored[i] != PULSE_INTERRUPTED)
 			continue;
 		lines[*n].row = derived_line(nodes, i);
 		lines[(*n)++].depth = depth[i];

@@ -94,39 +94,39 @@ run_causes(Why *why)
 	if (!pulse_run_status_parse(run->status, &status))
 		elog(ERROR, "run %s has unknown status \"%s\"", why->id, run->status);
 	if (run->asked != NULL)
-		put(why, NULL, run->status, "inbox",
+		put(why, NULL, run->shown, "inbox",
 			psprintf("%s has been asked for and is not taken up yet", run->asked), NULL);
 	else if (pulse_run_status_terminal(status))
 	{
-		put(why, NULL, run->status, "ended", message_of(why, run->error),
+		put(why, NULL, run->shown, "ended", message_of(why, run->error),
 			status == PULSE_RUN_COMPLETED ? psprintf("SELECT pulse.result('%s');", why->id) :
 			psprintf("SELECT pulse.retry('%s');", why->id));
 		return false;
 	}
 	if (status == PULSE_RUN_QUARANTINED)
 	{
-		put(why, NULL, run->status, "quarantined", message_of(why, run->error),
+		put(why, NULL, run->shown, "quarantined", message_of(why, run->error),
 			psprintf("SELECT pulse.release('%s');", why->id));
 		return false;
 	}
 	if (status == PULSE_RUN_PAUSED)
-		put(why, NULL, run->status, "paused", "nothing new starts until it is resumed",
+		put(why, NULL, run->shown, "paused", "nothing new starts until it is resumed",
 			psprintf("SELECT pulse.resume('%s');", why->id));
 
 	if (FullTransactionIdIsValid(GetTopFullTransactionIdIfAny()) &&
 		U64FromFullTransactionId(GetTopFullTransactionIdIfAny()) == run->xid)
 	{
-		put(why, NULL, run->status, "transaction",
+		put(why, NULL, run->shown, "transaction",
 			"it was submitted in this transaction, which has not committed", "COMMIT;");
 		return false;
 	}
 	if (pulse_engine_problem(&problem))
-		put(why, NULL, run->status, "engine", problem.detail, problem.hint);
+		put(why, NULL, run->shown, "engine", problem.detail, problem.hint);
 	if (!run->has_started_at && run->has_start_at && run->start_at > why->now)
-		put(why, NULL, run->status, "start_at",
+		put(why, NULL, run->shown, "start_at",
 			psprintf("it is not to be started before %s", time_text(run->start_at)), NULL);
 	else if (!run->has_started_at && status == PULSE_RUN_PENDING)
-		put(why, NULL, run->status, "queued", "no worker has taken it up yet",
+		put(why, NULL, run->shown, "queued", "no worker has taken it up yet",
 			"SELECT * FROM pulse.stat_workers;");
 	return run->has_started_at;
 }

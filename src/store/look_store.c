@@ -21,7 +21,7 @@
 
 /* The status of a run r as views show it; the same stands in sql/60_views.sql. */
 #define RUN_STATUS \
-	"CASE WHEN r.status <> 'pending' THEN r.status" \
+	"CASE WHEN r.status <> 'pending' THEN r.status::text" \
 	" WHEN EXISTS (SELECT FROM _pulse.node n WHERE n.run = r.id AND n.status = 'running') THEN 'running'" \
 	" WHEN EXISTS (SELECT FROM _pulse.node n WHERE n.run = r.id AND n.status = 'waiting') THEN 'waiting'" \
 	" WHEN r.started_at IS NULL AND NOT EXISTS" \
@@ -34,7 +34,11 @@
 
 #define LINE(kind) CppAsString2(PULSE_LINE_##kind)
 
-#define RUN_ENDED "r.status IN ('completed', 'failed', 'cancelled', 'timed_out')"
+/* One that is to be retried, as somebody has asked, has not ended. */
+#define RUN_ENDED \
+	"(r.status IN ('completed', 'failed', 'cancelled', 'timed_out')" \
+	" AND NOT EXISTS (SELECT FROM _pulse.inbox i WHERE i.part = r.part AND i.run = r.id" \
+	" AND i.kind IN ('retry', 'skip')))"
 
 static bool
 row_time(uint64 row, int col, TimestampTz *t)
@@ -54,7 +58,7 @@ pulse_view_run(const pg_uuid_t *id, PulseRunView *run)
 		" r.start_at, " RUN_STARTED ", r.ended_at,"
 		" (SELECT i.kind FROM _pulse.inbox i WHERE i.part = r.part AND i.run = r.id"
 		" AND i.kind NOT IN ('signal', 'skip') ORDER BY i.xid DESC, i.id DESC LIMIT 1),"
-		" r.error"
+		" r.error, " RUN_STATUS
 		" FROM _pulse.run r LEFT JOIN _pulse.workflow w"
 		" ON w.tenant = r.tenant AND w.name = r.workflow AND w.version = r.version"
 		" WHERE r.id = $1",
@@ -81,6 +85,7 @@ pulse_view_run(const pg_uuid_t *id, PulseRunView *run)
 		run->has_ended_at = row_time(0, 9, &run->ended_at);
 		run->asked = pulse_row_text(0, 10, caller);
 		run->error = pulse_row_jsonb(0, 11, caller);
+		run->shown = pulse_row_text(0, 12, caller);
 	}
 	pulse_store_leave(&scope);
 	return found;
@@ -143,7 +148,7 @@ pulse_view_timeline(const pg_uuid_t *run, int *n)
 		/* its nodes: those that took no time are one line */
 		" UNION ALL SELECT n.started_at, " LINE(NODE_STARTED) ", 'node started', n.node,"
 		" CASE WHEN n.status = 'waiting' THEN 'waits for ' || n.reason ||"
-		" coalesce(', until ' || n.due, '') WHEN n.attempt > 0 THEN 'call of the host' END"
+		" coalesce(', until ' || n.due, '') END"
 		" FROM _pulse.node n WHERE n.run = $1"
 		" AND (n.ended_at IS NULL OR n.ended_at > n.started_at)"
 		" UNION ALL SELECT n.ended_at, " LINE(NODE_ENDED) ", 'node ' || n.status, n.node,"

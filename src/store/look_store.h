@@ -18,7 +18,8 @@ typedef struct PulseRunView
 	char	   *tenant;
 	char	   *workflow;
 	int			version;
-	char	   *status;
+	char	   *status;			/* as stored */
+	char	   *shown;			/* as pulse.runs shows it */
 	char	   *content_hash;	/* of its graph; NULL: the version is gone */
 	uint64		xid;
 	bool		has_start_at;
