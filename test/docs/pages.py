@@ -19,6 +19,7 @@ A comment in the line before a block says what else is expected of it:
   <!-- docs: graph -->          (json) is a valid graph
   <!-- docs: graph CODE ... --> (json) is a graph with just these findings
   <!-- docs: file NAME -->      is written to a file, which blocks of sh find
+  <!-- docs: status N -->       (sh) ends with this exit status
 
 http://127.0.0.1:8900 stands for the test host; on a page that shows a file host.py, for that
 host, which is started and tried out; see host_example.py. After the pages the reference is
