@@ -15,6 +15,7 @@
 #include "core/local_bindings.h"
 
 #include "core/answer.h"
+#include "core/budget.h"
 #include "core/outcome.h"
 #include "core/retry.h"
 #include "core/timetext.h"
@@ -320,7 +321,7 @@ stage_result_in(PulseArena *arena, const char *text, size_t len)
 void
 pulse_local_outcome_text(PulseArena *arena, const char *text, size_t len, PulseOutcome *outcome)
 {
-	while (len > 0 && strchr(" \t\r\n", text[len - 1]) != NULL)
+	while (len > 0 && memchr(" \t\r\n", text[len - 1], 4) != NULL)
 		len--;
 	if (len == 0)
 		set_value(&pulse_json_null, outcome);
@@ -547,46 +548,6 @@ pulse_local_options_defaults(PulseLocalOptions *options)
 	options->max_expr_steps = PULSE_EXPR_MAX_STEPS;
 }
 
-static void
-read_budget(const PulseJson *value, const char *path, PulseBudget *budget, PulseDiag *diag)
-{
-	const struct
-	{
-		const char *key;
-		int64	   *field;
-	}			fields[] = {
-		{"nodes", &budget->nodes},
-		{"edges", &budget->edges},
-		{"depth", &budget->depth},
-		{"frontier", &budget->frontier},
-		{"operations", &budget->operations}
-	};
-
-	if (value->type != PULSE_JSON_OBJECT)
-	{
-		pulse_diag_error(diag, "bad_option", path, NULL, "must be an object");
-		return;
-	}
-	for (uint32 i = 0; i < value->len; i++)
-	{
-		const PulseJsonPair *pair = &value->u.pairs[i];
-		int64	   *field = NULL;
-
-		for (int k = 0; k < (int) lengthof(fields); k++)
-		{
-			if (strcmp(pair->key, fields[k].key) == 0)
-				field = fields[k].field;
-		}
-		if (field == NULL)
-			pulse_diag_error(diag, "unknown_key", member_path(diag, path, pair->key),
-							 "Keys of a budget: nodes, edges, depth, frontier, operations.",
-							 "unknown key \"%s\"", pair->key);
-		else if (!pulse_json_as_int(pair->value, field) || *field < 0 || *field > PG_INT32_MAX)
-			pulse_diag_error(diag, "bad_option", member_path(diag, path, pair->key), NULL,
-							 "must be a natural number");
-	}
-}
-
 bool
 pulse_local_options_read(const PulseJson *document, const char *path,
 						 PulseLocalOptions *options, PulseDiag *diag)
@@ -628,7 +589,7 @@ pulse_local_options_read(const PulseJson *document, const char *path,
 				options->trace = v->u.boolean;
 		}
 		else if (strcmp(key, "budget") == 0)
-			read_budget(v, at, &options->budget, diag);
+			(void) pulse_budget_read(v, at, diag->arena, &options->budget, diag);
 		else
 			pulse_diag_error(diag, "unknown_key", at, "Options: now, seed, trace, budget.",
 							 "unknown key \"%s\"", key);

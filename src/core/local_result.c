@@ -13,6 +13,7 @@
 
 #include "core/local.h"
 
+#include "core/budget.h"
 #include "core/local_private.h"
 #include "core/timetext.h"
 
@@ -276,27 +277,23 @@ statuses(PulseLocalRun *r)
 	return object(&m);
 }
 
-static int64
-budget_of(int64 option, bool given, int64 graph, int64 otherwise)
-{
-	return option >= 0 ? option : given && graph >= 0 ? graph : otherwise;
-}
-
+/* That of the options, else of the graph, else the default. */
 static const PulseJson *
 remaining_budget(PulseLocalRun *r)
 {
 	const PulseGraph *graph = r->state->graph;
-	const PulseBudget *o = &r->options->budget;
-	const PulseBudget *g = &graph->budget;
-	bool		given = graph->budget_given;
-	Members		m = members(r->arena, 5);
+	PulseBudget budget = r->options->budget;
 
-	put(&m, "nodes", pulse_json_int(r->arena, budget_of(o->nodes, given, g->nodes, 16)));
-	put(&m, "edges", pulse_json_int(r->arena, budget_of(o->edges, given, g->edges, 32)));
-	put(&m, "depth", pulse_json_int(r->arena, budget_of(o->depth, given, g->depth, 6)));
-	put(&m, "frontier", pulse_json_int(r->arena, budget_of(o->frontier, given, g->frontier, 4)));
-	put(&m, "operations", pulse_json_int(r->arena, budget_of(o->operations, given, g->operations, 4)));
-	return object(&m);
+	for (int i = 0; graph->budget_given && i < PULSE_BUDGET_DIMS; i++)
+	{
+		PulseBudget given = graph->budget;
+		int64	   *field = pulse_budget_dim(&budget, i);
+
+		if (*field < 0)
+			*field = *pulse_budget_dim(&given, i);
+	}
+	pulse_budget_fill(&budget);
+	return pulse_budget_json(&budget, r->arena);
 }
 
 static const PulseJson *
