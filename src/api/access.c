@@ -285,12 +285,7 @@ tenants_arg(FunctionCallInfo fcinfo, int arg)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("list of tenants contains NULL")));
-		pulse_check_name(TextDatumGetCString(items[i]), "tenant");
-		if (strcmp(TextDatumGetCString(items[i]), "*") == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_RESERVED_NAME),
-					 errmsg("tenant \"*\" is reserved"),
-					 errhint("Leave tenants out to give the level in all of them.")));
+		pulse_check_tenant(TextDatumGetCString(items[i]));
 	}
 	return array;
 }

@@ -72,6 +72,7 @@ extern int64 pulse_interval_usec(const Interval *interval, const char *what);
 
 /* Checks as pulse_arg_name does. */
 extern void pulse_check_name(const char *s, const char *what);
+extern void pulse_check_tenant(const char *tenant);
 
 /*
  * Throws unless the value is small enough and within what the kernel can hold.

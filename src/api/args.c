@@ -14,6 +14,7 @@
 #include "base/guc.h"
 #include "catalog/pg_type.h"
 #include "common/int.h"
+#include "common/int.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "store/jsonb.h"
@@ -86,18 +87,24 @@ pulse_arg_text_opt(FunctionCallInfo fcinfo, int n, const char *what, int max)
 	return len == 0 ? NULL : s;
 }
 
-char *
-pulse_arg_tenant(FunctionCallInfo fcinfo, int n)
+void
+pulse_check_tenant(const char *tenant)
 {
-	char	   *tenant = pulse_arg_name_opt(fcinfo, n, "tenant");
-
-	if (tenant == NULL)
-		tenant = pstrdup(pulse_guc_tenant);
+	pulse_check_name(tenant, "tenant");
 	if (strcmp(tenant, "*") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_RESERVED_NAME),
 				 errmsg("tenant \"*\" is reserved"),
 				 errdetail("It stands for all tenants.")));
+}
+
+char *
+pulse_arg_tenant(FunctionCallInfo fcinfo, int n)
+{
+	char	   *tenant = PG_ARGISNULL(n) ? pstrdup(pulse_guc_tenant) :
+	text_to_cstring(PG_GETARG_TEXT_PP(n));
+
+	pulse_check_tenant(tenant);
 	return tenant;
 }
 
@@ -139,8 +146,8 @@ pulse_interval_usec(const Interval *interval, const char *what)
 				 errmsg("%s has no fixed length", what),
 				 errdetail("It contains months or years."),
 				 errhint("Give it in days or smaller units.")));
-	days = (int64) interval->day * USECS_PER_DAY;
-	if (pg_add_s64_overflow(days, interval->time, &usec))
+	if (pg_mul_s64_overflow(interval->day, USECS_PER_DAY, &days) ||
+		pg_add_s64_overflow(days, interval->time, &usec))
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERVAL_FIELD_OVERFLOW),
 				 errmsg("%s is out of range", what)));

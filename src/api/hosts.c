@@ -210,6 +210,8 @@ host_args(FunctionCallInfo fcinfo, PulseHostChange *h)
 	h->rate_period = interval_arg(fcinfo, 7, "rate_period", MAX_PERIOD);
 	h->allow_http = PG_ARGISNULL(8) ? -1 : PG_GETARG_BOOL(8);
 	h->tenant = clearable_arg(fcinfo, 9, "tenant");
+	if (h->tenant != NULL && *h->tenant != '\0')
+		pulse_check_tenant(h->tenant);
 	h->ca_file = file_arg(fcinfo, 10, "ca_file", true);
 	h->enable = -1;
 }

@@ -220,6 +220,7 @@ pulse_sql_run(PG_FUNCTION_ARGS)
 	pulse_api_begin();
 	a.workflow = pulse_arg_name(fcinfo, 0, "name of the workflow");
 	a.tenant = pstrdup(pulse_guc_tenant);
+	pulse_check_tenant(a.tenant);
 	a.input = pulse_arg_jsonb_opt(fcinfo, 1);
 	timeout = timeout_arg(fcinfo, 2);
 	run.id = pulse_api_submit(&a);

@@ -106,6 +106,7 @@ SELECT err(format('SELECT pulse.wait(%L)', :'id')); ROLLBACK;
 SELECT status, output, error FROM pulse.wait(:'k1', '10 ms');
 SELECT err(format('SELECT pulse.wait(%L, %L)', :'k1', '-1 s'));
 SELECT err(format('SELECT pulse.wait(%L, %L)', :'k1', '1 month'));
+SELECT err(format('SELECT pulse.wait(%L, %L)', :'k1', '2147483647 days'));
 SELECT err($$SELECT pulse.wait(NULL)$$);
 SELECT err($$CALL pulse.run('w')$$);
 SELECT err(format('SELECT pulse.result(%L)', :'k1'));
