@@ -497,12 +497,14 @@ pulse_strikes_take_back(const pg_uuid_t *ids, int n)
 		"UPDATE _pulse.strike s SET strikes = s.strikes - 1"
 		" FROM unnest($1) AS u(run) WHERE s.run = u.run AND s.strikes > 1",
 		1,
-		{UUIDARRAYOID}};
+		{ UUIDARRAYOID }
+	};
 	static PulseStmt none = {
 		"DELETE FROM _pulse.strike s USING unnest($1) AS u(run)"
 		" WHERE s.run = u.run AND s.strikes <= 1",
 		1,
-		{UUIDARRAYOID}};
+		{ UUIDARRAYOID }
+	};
 	PulseStoreScope scope;
 	Datum args[1];
 
