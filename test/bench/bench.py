@@ -252,6 +252,8 @@ class Bench:
             self.q("SELECT pulse.register_action('%s', '%s')" % (action, action.split(".")[0]))
         for name, graph in WORKFLOWS.items():
             self.q("SELECT pulse.define('%s', $g$%s$g$)" % (name, json.dumps(graph)))
+        if os.environ.get("BENCH_SQL"):
+            self.q(os.environ["BENCH_SQL"])
         scripts = {
             "reference": "\\set a random(1, 1000000000)\n"
                          "INSERT INTO bench_reference (a, b) VALUES (:a, repeat('x', 32));\n",
@@ -329,9 +331,9 @@ class Bench:
             return
         os.makedirs("perf", exist_ok=True)
         text = self.q(
-            "SELECT format('%%8s us/node %%8s calls %%9s rows %%7s B WAL/node  %%s',"
+            "SELECT format('%%8s us/node %%8s calls %%9s rows %%7s B WAL/node %%7s buffers/call  %%s',"
             " round((total_exec_time * 1000 / %d)::numeric, 2), calls, rows, round(wal_bytes / %d, 1),"
-            " left(regexp_replace(query, '\\s+', ' ', 'g'), 160))"
+            " (shared_blks_hit + shared_blks_read) / calls, left(regexp_replace(query, '\\s+', ' ', 'g'), 160))"
             " FROM pg_stat_statements ORDER BY total_exec_time DESC LIMIT 14" % (nodes, nodes))
         with open("perf/%s.statements.txt" % name, "w") as f:
             f.write(text + "\n")
@@ -436,7 +438,8 @@ class Bench:
         if end - start > LONG_DRAIN:
             self.size[name] = self.size.get(name, 1.0) * LONG_DRAIN / 2 / (end - start)
         return {"value": nodes / (end - start), "runs": runs, "seconds": round(end - start, 3),
-                "per_node": self.per_node(before, after, max(1, nodes)),
+                "per_node": dict(self.per_node(before, after, max(1, nodes)),
+                                 worker_cpu_us=round(self.sched[0] / max(1, nodes) * 1e6, 2)),
                 "workers": self.workers_did(end - start), "beside": answer}
 
     # -----------------------------------------------------------------
@@ -533,7 +536,8 @@ def w1(b):
     b.figure("W1", "runs", (n - left) / (n / rate + end - submitted), "runs/s", 0.5, 0.6,
              more={"runs": n, "seconds": round(end - start, 3), "submitted": round(rate, 1),
                    "behind_s": round(end - submitted, 3), "workers": b.workers_did(end - start),
-                   "per_node": b.per_node(before, after, n)})
+                   "per_node": dict(b.per_node(before, after, n),
+                                    worker_cpu_us=round(b.sched[0] / n * 1e6, 2))})
 
 
 def w2(b):
@@ -742,7 +746,8 @@ def short(value):
 
 
 def table(results):
-    head = ("", "", "value", "", "ratio", "target", "stretch", "of target", "WAL B", "rows", "tx", "CPU us")
+    head = ("", "", "value", "", "ratio", "target", "stretch", "of target", "WAL B", "rows", "tx", "CPU us",
+            "workers")
     rows = [head]
     for r in results:
         per = r.get("per_node") or {}
@@ -753,7 +758,8 @@ def table(results):
                      short(r["stretch"]) + suffix if r["stretch"] is not None else "",
                      "%.0f %%" % (100 * r["of_target"]) if r.get("of_target") is not None else "",
                      short(per.get("wal_bytes")), short(per.get("row_writes")),
-                     "%.4f" % per["transactions"] if per else "", short(per.get("server_cpu_us"))))
+                     "%.4f" % per["transactions"] if per else "", short(per.get("server_cpu_us")),
+                     short(per.get("worker_cpu_us"))))
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     left = (0, 1, 3)
     lines = ["  ".join(c.ljust(w) if i in left else c.rjust(w)
@@ -802,8 +808,8 @@ def main():
     print(table(results))
     print()
     print("R: single-row INSERTs a second over 8 connections, in the same round. WAL bytes, rows written,")
-    print("transactions and processor time of all server processes are for one node (or run). Median of %d."
-          % b.round)
+    print("transactions, processor time of all server processes and that of the workers among them are for one")
+    print("node (or run). Median of %d." % ROUNDS)
     for note in b.notes:
         print("note: " + note)
     b.session.close()
