@@ -432,6 +432,111 @@ test_wide(void)
 	pfree(doc.data);
 }
 
+/* A graph of all kinds, edges from lower to higher numbers only. */
+static void
+random_graph(StringInfo doc, pg_prng_state *prng)
+{
+	static const char *const kinds[] = {
+		"\"noop\": true", "\"pure\": {\"$\": \"$.input\"}", "\"delay\": \"3 s\"",
+		"\"signal\": \"go\"", "\"signal\": \"go\", \"timeout\": \"5 s\", \"on_timeout\": \"complete\"",
+		"\"action\": \"x\"", "\"action\": \"y\", \"timeout\": \"2 s\"", "\"action\": \"y\", \"on_error\": \"skip\"",
+		"\"noop\": true, \"when\": \"$.input == 1\"", "\"noop\": true, \"on_skip\": \"run\""
+	};
+	int			n = 1 + (int) pg_prng_uint64_range(prng, 0, 14);
+
+	appendStringInfoString(doc, "{\"nodes\": {");
+	for (int i = 0; i < n; i++)
+	{
+		const char *comma = "";
+
+		appendStringInfo(doc, "%s\"n%02d\": {%s, \"after\": [", i ? ", " : "", i,
+						 kinds[pg_prng_uint64_range(prng, 0, lengthof(kinds) - 1)]);
+		for (int k = 0; k < i; k++)
+		{
+			if (pg_prng_uint64_range(prng, 0, 3) > 0)
+				continue;
+			appendStringInfo(doc, "%s\"n%02d\"", comma, k);
+			comma = ", ";
+		}
+		appendStringInfoString(doc, "]}");
+	}
+	appendStringInfoString(doc, "}}");
+}
+
+/* The state it ended in, against the slow forms; NULL if all is well. */
+static const char *
+wrong(void)
+{
+	static const char *const classes[] = {"failed", "?", "?", "completed", "suspended", "?"};
+	const PulseRunState *state = pulse_local_state(run);
+	PulseStatus status[16];
+
+	for (int i = 0; i < graph->n_nodes; i++)
+	{
+		status[i] = state->nodes[i].status;
+		for (int p = 0; p < graph->nodes[i]->n_preds; p++)
+		{
+			if (pulse_status_unblocks(status[i]) &&
+				!pulse_status_unblocks(state->nodes[graph->nodes[i]->preds[p]].status))
+				return "a node ended before one that comes before it";
+		}
+	}
+	if (strcmp(pulse_json_get(result, "status")->u.text, "failed") == 0 &&
+		state->counts[PULSE_FAILED] == 0)
+		return "failed without a failed node";
+	(void) pulse_closure(graph, status, NULL);
+	if (strcmp(classes[pulse_classify(graph, status)], pulse_json_get(result, "status")->u.text) != 0)
+		return "another status than the classification says";
+	return NULL;
+}
+
+static void
+test_random(void)
+{
+	static const char *const bindings[] = {
+		"{\"x\": 1, \"y\": 2}",
+		"{\"x\": [{\"$error\": {\"class\": \"server\"}}, 1], \"y\": [{\"$error\": {\"class\": \"timeout\"}}, 2]}",
+		"{\"x\": 1, \"y\": {\"$error\": {\"class\": \"network\"}}}",
+		"{\"x\": {\"result\": \"complete\", \"output\": {\"$\": \"$.attempt\"}}, \"y\": [1, {\"$error\": {}}]}"
+	};
+	static const char *const sent[] = {
+		NULL, "{\"go\": [1, 2, 3]}", "[{\"name\": \"go\", \"after\": \"4 s\"}, {\"name\": \"go\", \"after\": \"1 min\"}]"
+	};
+	pg_prng_state prng;
+	const char *bad = NULL;
+	int			ends[3] = {0};
+	int			differ = 0;
+
+	pg_prng_seed(&prng, 20260921);
+	for (int i = 0; i < 3000 && bad == NULL; i++)
+	{
+		StringInfoData doc;
+		Case		c = {0};
+		char	   *first;
+
+		initStringInfo(&doc);
+		random_graph(&doc, &prng);
+		c.graph = doc.data;
+		c.input = pg_prng_bool(&prng) ? "1" : "2";
+		c.bindings = bindings[pg_prng_uint64_range(&prng, 0, lengthof(bindings) - 1)];
+		c.signals = sent[pg_prng_uint64_range(&prng, 0, lengthof(sent) - 1)];
+		ask(c);
+		bad = wrong();
+		ends[pulse_local_status(run)]++;
+		first = strdup(pulse_json_text(arena, result));
+		ask(c);
+		differ += strcmp(first, pulse_json_text(arena, result)) != 0;
+		if (bad != NULL)
+			diag("%s: %s gives %s", bad, c.graph, first);
+		free(first);
+		pfree(doc.data);
+	}
+	ok(bad == NULL, "3000 random runs (seed 20260921) end as the slow forms say");
+	is_int(differ, 0, "and the same twice");
+	ok(ends[0] > 300 && ends[1] > 300 && ends[2] > 300, "completed %d, failed %d, suspended %d",
+	   ends[0], ends[1], ends[2]);
+}
+
 static int
 bench(void)
 {
@@ -484,6 +589,7 @@ main(int argc, char **argv)
 	test_host();
 	test_determinism();
 	test_wide();
+	test_random();
 	forget();
 	return tap_done();
 }
