@@ -118,8 +118,7 @@ like($err, qr/PU006/, 'functions refuse a version that they do not know');
 like($node->safe_psql('postgres', q[SELECT string_agg(detail, ' ') FROM pulse.doctor() WHERE NOT ok]),
 	qr/99/, 'doctor() says so');
 $node->safe_psql('postgres', q[SET allow_system_table_mods = on;
-	UPDATE pg_extension SET extversion = (SELECT default_version FROM pg_available_extensions
-		WHERE name = 'pulse') WHERE extname = 'pulse']);
+	UPDATE pg_extension SET extversion = pulse.version() WHERE extname = 'pulse']);
 workers_ready($node, 'postgres', 2);
 is(run_one($node, 'postgres'), 'completed', 'on again with the right version');
 
