@@ -9,10 +9,9 @@
  * is one word a node, whatever the number of references.
  *
  * Nodes that rewrites made keep the expressions they came with, whose names are
- * those of their fragment: in "a:b:c" the name x means "a:b:x" if there is such a
- * node, else whichever of "a:x" and "x" is an ancestor.  Growth changes neither
- * what exists within a fragment nor who is whose ancestor, so a name keeps
- * its meaning.
+ * those of their fragment: in "a:b:c" the name x means the first of "a:b:x", "a:x" and
+ * "x" that is an ancestor; a name with a colon is an id.  Growth makes no node that stays an ancestor of
+ * another, so a name keeps its meaning.
  */
 #ifdef FRONTEND
 #include "postgres_fe.h"
@@ -374,23 +373,23 @@ typedef struct Scopes
 	const PulseGraph *graph;
 	const char *name;
 	size_t len;
-	const char *scope; /* id whose parts are the scopes */
+	const char *scope; /* an id; what stands before each of its colons is a scope */
 	size_t left;	   /* of it; 0: only the bare name is left */
 	bool done;
 	char *buf;
 } Scopes;
 
 static void
-scopes_begin(Scopes *s, PulseGraphReader *r, const PulseGraph *graph, const PulseNode *node,
+scopes_begin(Scopes *s, PulseGraphReader *r, const PulseGraph *graph, const char *scope,
 			 const char *name, size_t len)
 {
 	s->graph = graph;
 	s->name = name;
 	s->len = len;
-	s->scope = node->id;
-	s->left = node->id_len;
+	s->scope = scope;
+	s->left = memchr(name, ':', len) != NULL ? 0 : strlen(scope);
 	s->done = false;
-	s->buf = pulse_arena_alloc(r->scratch, node->id_len + len + 1);
+	s->buf = pulse_arena_alloc(r->scratch, s->left + len + 1);
 }
 
 /* The next candidate that there is, or -1. */
@@ -438,7 +437,8 @@ resolve_outer(PulseGraphReader *r, const char *name, size_t len, int *ref)
 		if (r->anchor_stays)
 			r->above[r->anchor / 8] |= (uint8) (1 << (r->anchor % 8));
 	}
-	scopes_begin(&s, r, outer, outer->nodes[r->anchor], name, len);
+	scopes_begin(&s, r, outer, pulse_arena_printf(r->scratch, "%s:", outer->nodes[r->anchor]->id),
+				 name, len);
 	while ((at = scopes_next(&s)) >= 0)
 	{
 		if (r->above[at / 8] & (1 << (at % 8)))
@@ -455,32 +455,27 @@ resolve_outer(PulseGraphReader *r, const char *name, size_t len, int *ref)
 
 /* In a graph with nodes that rewrites made. */
 static bool
-resolve_scoped(PulseGraphReader *r, const PulseNode *node, const char *name, size_t len, int *ref)
+resolve_scoped(PulseGraphReader *r, int reader, const char *name, size_t len, int *ref)
 {
 	const PulseGraph *graph = r->graph;
-	int self = pulse_graph_find(graph, node->id, node->id_len);
-	int found[2];
-	int *anc = NULL;
-	int n = 0;
+	const PulseNode *node = graph->nodes[reader];
+	int *anc;
+	int n;
 	int at;
 	Scopes s;
-	size_t local = node->id_len;
 
-	while (local > 0 && node->id[--local] != ':')
-		;
-	scopes_begin(&s, r, graph, node, name, len);
-	found[0] = scopes_next(&s);
-	*ref = found[0];
-	if (found[0] < 0)
+	scopes_begin(&s, r, graph, node->id, name, len);
+	at = *ref = scopes_next(&s);
+	if (at < 0)
 		return false;
-	/* within the fragment existence decides, and so does it if there is no choice */
-	if (s.left == local)
+	/* mostly there is no choice, or no question */
+	if (is_pred(node, at))
 		return true;
-	found[1] = scopes_next(&s);
-	if (found[1] < 0)
+	at = scopes_next(&s);
+	if (at < 0)
 		return true;
-	pulse_graph_ancestors(graph, self, r->scratch, &anc, &n);
-	scopes_begin(&s, r, graph, node, name, len);
+	pulse_graph_ancestors(graph, reader, r->scratch, &anc, &n);
+	scopes_begin(&s, r, graph, node->id, name, len);
 	while ((at = scopes_next(&s)) >= 0)
 	{
 		for (int i = 0; i < n; i++)
@@ -503,7 +498,7 @@ resolve(PulseGraphReader *r, const PulseRefUse *use, const char *name, size_t le
 
 	if (node != NULL && r->outer == NULL && r->form == PULSE_GRAPH_LIVE &&
 		memchr(node->id, ':', node->id_len) != NULL)
-		return resolve_scoped(r, node, name, len, ref);
+		return resolve_scoped(r, use->node, name, len, ref);
 	*ref = pulse_graph_find(r->graph, name, len);
 	if (*ref >= 0)
 		return true;
