@@ -96,7 +96,10 @@ class Session:
         return float(self.query(sql) or 0)
 
     def close(self):
-        self.psql.stdin.close()
+        try:
+            self.psql.stdin.close()
+        except OSError:
+            pass                # it is gone already
         self.psql.wait()
 
 
@@ -210,6 +213,16 @@ class Bench:
         else:
             self.q("ALTER SYSTEM SET %s = '%s'" % (name, value))
         self.q("SELECT pg_reload_conf()")
+
+    def recover(self):
+        """After trouble: the rest of the workloads still gets a fair start."""
+        self.session.close()
+        end = time.monotonic() + 30
+        while subprocess.call(["pg_isready", "-q"]) != 0 and time.monotonic() < end:
+            time.sleep(0.1)
+        self.session = Session()
+        self.setting("pulse.workers")
+        self.setting("pulse.max_in_flight")
 
     def workers(self):
         return int(self.session.number(
@@ -793,13 +806,17 @@ def main():
             if time.monotonic() - b.begun > LIMIT:
                 b.note("%s left out, to end in time (BENCH_LIMIT)" % name)
                 continue
-            began = len(b.order), time.monotonic()
-            WORKLOADS[name](b)
+            began = time.monotonic()
+            try:
+                WORKLOADS[name](b)
+            except (RuntimeError, OSError, ValueError, subprocess.SubprocessError) as e:
+                b.note("%s broke off: %s" % (name, e))
+                b.recover()
             for key in b.order:
                 if key[0] == name:
                     print("  %-4s %-22s %12s %s" % (name, key[1], short(b.figures[key]["values"][-1]),
                                                     b.figures[key]["unit"]), flush=True)
-            print("       (%.0f s)" % (time.monotonic() - began[1]), flush=True)
+            print("       (%.0f s)" % (time.monotonic() - began), flush=True)
     results = [b.result(key) for key in b.order]
     with open("results.jsonl", "w") as f:
         for r in results:
