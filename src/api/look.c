@@ -205,8 +205,9 @@ pulse_sql_run_nodes(PG_FUNCTION_ARGS)
 	if (!pulse_access_has(PULSE_LEVEL_READ, nodes->run.tenant))
 		pulse_throw_no_run(run);
 
-	for (int i = 0; i < nodes->graph->n_nodes; i++)
+	for (int k = 0; k < nodes->graph->n_nodes; k++)
 	{
+		int			i = pulse_graph_at_rank(nodes->graph, k);
 		const PulseNode *def = nodes->graph->nodes[i];
 		const PulseNodeRow *row = nodes->rows[i];
 		Datum		values[6 + lengthof(order)];

@@ -245,8 +245,9 @@ pulse_sql_why(PG_FUNCTION_ARGS)
 
 	if (run_causes(&why))
 	{
-		for (int i = 0; i < why.nodes->graph->n_nodes; i++)
+		for (int k = 0; k < why.nodes->graph->n_nodes; k++)
 		{
+			int			i = pulse_graph_at_rank(why.nodes->graph, k);
 			const PulseNode *def = why.nodes->graph->nodes[i];
 			const PulseNodeRow *row = why.nodes->rows[i];
 
