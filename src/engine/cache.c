@@ -316,7 +316,7 @@ make_state(PulseEngine *e, PulseRun *run)
 }
 
 static void
-fill_node(PulseRun *run, const PulseNodeRow *row)
+fill_node(PulseEngine *e, PulseRun *run, const PulseNodeRow *row)
 {
 	PulseRunState *state = run->state;
 	int at = pulse_graph_find(state->graph, row->node, strlen(row->node));
@@ -326,11 +326,19 @@ fill_node(PulseRun *run, const PulseNodeRow *row)
 
 	if (at < 0 || !pulse_status_parse(row->status, &status) ||
 		(row->reason != NULL && !pulse_reason_parse(row->reason, &reason)))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("stored state of a run is invalid"),
-				 errdetail("status_outside: node \"%s\", status \"%s\", reason \"%s\".",
-						   row->node, row->status, row->reason ? row->reason : "")));
+	{
+		run->violation = pulse_arena_printf(e->scratch, "status_outside: node %s, status %s, reason %s",
+											row->node, row->status,
+											row->reason ? row->reason : "none");
+		return;
+	}
+	/* outputs are not loaded, but whether there is one is known */
+	if (run->violation == NULL && row->has_output != pulse_status_has_output(status))
+		run->violation = pulse_arena_printf(e->scratch,
+											row->has_output ?
+											"output_not_allowed: node %s is %s and has an output" :
+											"output_missing: node %s is %s and has none",
+											row->node, row->status);
 	n = &state->nodes[at];
 	n->status = status;
 	n->reason = reason;
@@ -397,6 +405,7 @@ load_rows(PulseEngine *e, PulseRun **runs, int n)
 	for (int i = 0; i < n; i++)
 	{
 		runs[i]->loaded = true;
+		runs[i]->violation = NULL;
 		runs[i]->missing = runs[i]->row == NULL;
 		if (!runs[i]->missing)
 			make_state(e, runs[i]);
@@ -405,7 +414,7 @@ load_rows(PulseEngine *e, PulseRun **runs, int n)
 	for (int i = 0; i < found; i++)
 	{
 		if (!runs[nodes[i].run]->missing)
-			fill_node(runs[nodes[i].run], &nodes[i]);
+			fill_node(e, runs[nodes[i].run], &nodes[i]);
 	}
 	signals = pulse_load_signals(ids, n, &found);
 	for (int i = 0; i < found; i++)
@@ -424,7 +433,9 @@ load_rows(PulseEngine *e, PulseRun **runs, int n)
 		if (runs[i]->missing)
 			continue;
 		pulse_state_derive(runs[i]->state);
-		violation = pulse_state_violation(runs[i]->state, e->scratch);
+		violation = runs[i]->violation;
+		if (violation == NULL)
+			violation = pulse_state_violation(runs[i]->state, e->scratch);
 		if (violation != NULL)
 			pulse_work_quarantine(e, runs[i], "invalid_state", violation,
 								  ERRCODE_DATA_CORRUPTED);

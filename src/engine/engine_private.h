@@ -74,6 +74,7 @@ typedef struct PulseRun
 	bool loaded;	  /* in this batch, from rows of its own */
 	bool missing;	  /* there is no such run */
 	bool dropped;	  /* quarantined in this batch */
+	const char *violation; /* what is wrong with the rows it was loaded from, or NULL */
 	bool		done;			/* worked on in the open transaction */
 	bool		committed;		/* worked on, and that is committed */
 	bool		outcome;		/* one of its facts is an outcome */

@@ -292,6 +292,37 @@ resolve_facts(PulseEngine *e, PulseRun *run, int *n)
 	return facts;
 }
 
+/*
+ * A cancel among the facts ends a run whatever its state is: without it a run with
+ * damaged rows could never be got rid of. True if there is one.
+ */
+static bool
+abandon_if_asked(PulseEngine *e, PulseRun *run)
+{
+	for (int i = 0; i < run->n_raw; i++)
+	{
+		PulseFact fact = run->raw[i].fact;
+		PulseJsonPair *pairs;
+
+		if (fact.kind != PULSE_FACT_CANCEL)
+			continue;
+		if (run->raw[i].payload != NULL)
+			read_payload(e, &fact, run->raw[i].payload);
+		pairs = pulse_arena_alloc(e->scratch, 2 * sizeof(*pairs));
+		pairs[0] = (PulseJsonPair){ "class", 5, pulse_json_string(e->scratch, "cancelled") };
+		pairs[1] = (PulseJsonPair){ "message", 7, pulse_json_string(e->scratch, fact.reason ? fact.reason : "cancelled") };
+		pulse_abandon_run(&run->id,
+						  pulse_jsonb_write(pulse_json_object(e->scratch, pairs, 2)), e->now);
+		pulse_writes_log(&e->writes, &run->id, NULL, fact.actor,
+						 fact.reason ? psprintf("cancel: %s", fact.reason) : "cancel", e->now);
+		if (run->part >= 0)
+			e->ended |= UINT64CONST(1) << run->part;
+		run->dropped = true;
+		return true;
+	}
+	return false;
+}
+
 /* Tells whoever reads the run's row what is wrong with it, and stops touching it. */
 void
 pulse_work_quarantine(PulseEngine *e, PulseRun *run, const char *class_,
@@ -302,6 +333,8 @@ pulse_work_quarantine(PulseEngine *e, PulseRun *run, const char *class_,
 	const PulseJson *error;
 	char id[PULSE_UUID_TEXT + 1];
 
+	if (abandon_if_asked(e, run))
+		return;
 	pairs[0] = (PulseJsonPair){ "class", 5, pulse_json_string(e->scratch, class_) };
 	pairs[1] = (PulseJsonPair){ "message", 7, pulse_json_string(e->scratch, message) };
 	pairs[2] = (PulseJsonPair){ "sqlstate", 8, pulse_json_string(e->scratch, unpack_sql_state(sqlstate)) };

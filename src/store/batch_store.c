@@ -546,3 +546,35 @@ pulse_quarantine_run(const pg_uuid_t *id, Jsonb *error, TimestampTz now)
 	(void) pulse_stmt_exec(&clean, args, NULL, false, 0);
 	pulse_store_leave(&scope);
 }
+
+void
+pulse_abandon_run(const pg_uuid_t *id, Jsonb *error, TimestampTz now)
+{
+	static PulseStmt stmt = {
+		"UPDATE _pulse.run SET status = 'cancelled', error = $2, output = NULL, ended_at = $3"
+		" WHERE id = $1 AND status IN ('pending', 'paused', 'quarantined')",
+		3,
+		{ UUIDOID, JSONBOID, TIMESTAMPTZOID }
+	};
+	static PulseStmt signals = {
+		"UPDATE _pulse.signal SET state = 'discarded', reason = 'run ended', settled_at = $2"
+		" WHERE run = $1 AND state = 'pending'",
+		2,
+		{ UUIDOID, TIMESTAMPTZOID }
+	};
+	static PulseStmt clean = {
+		"DELETE FROM _pulse.strike WHERE run = $1", 1, { UUIDOID }
+	};
+	PulseStoreScope scope;
+	Datum args[3];
+
+	args[0] = UUIDPGetDatum(id);
+	args[1] = JsonbPGetDatum(error);
+	args[2] = TimestampTzGetDatum(now);
+	pulse_store_enter(&scope);
+	(void) pulse_stmt_exec(&stmt, args, NULL, false, 0);
+	args[1] = TimestampTzGetDatum(now);
+	(void) pulse_stmt_exec(&signals, args, NULL, false, 0);
+	(void) pulse_stmt_exec(&clean, args, NULL, false, 0);
+	pulse_store_leave(&scope);
+}

@@ -115,4 +115,7 @@ extern int *pulse_strikes_read(const pg_uuid_t *ids, int n);
 /* Sets a live run aside, whatever its state. */
 extern void pulse_quarantine_run(const pg_uuid_t *id, Jsonb *error, TimestampTz now);
 
+/* Ends a live or quarantined run whose state cannot be read, because somebody asked. */
+extern void pulse_abandon_run(const pg_uuid_t *id, Jsonb *error, TimestampTz now);
+
 #endif

@@ -66,7 +66,7 @@ pulse_load_nodes(const pg_uuid_t *ids, int n, int *found)
 	static PulseStmt stmt = {
 		"SELECT (u.ord - 1)::int4, n.node, n.status, n.reason, n.attempt, n.tries,"
 		" n.activation, n.outcome_unknown, n.started_at, n.ended_at, n.due,"
-		" n.total_deadline, n.action_version"
+		" n.total_deadline, n.action_version, n.output IS NOT NULL"
 		" FROM unnest($1) WITH ORDINALITY AS u(id, ord)"
 		" JOIN _pulse.node n ON n.run = u.id",
 		1,
@@ -111,6 +111,7 @@ pulse_load_nodes(const pg_uuid_t *ids, int n, int *found)
 		r->has_deadline = !isnull;
 		r->total_deadline = isnull ? 0 : DatumGetTimestampTz(d);
 		r->action_version = pulse_row_text(i, 13, caller);
+		r->has_output = DatumGetBool(pulse_row_datum(i, 14, &isnull));
 	}
 	pulse_store_leave(&scope);
 	*found = (int) count;

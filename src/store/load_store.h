@@ -22,6 +22,7 @@ typedef struct PulseNodeRow
 	bool		outcome_unknown;
 	bool		has_due;
 	bool		has_deadline;
+	bool		has_output;
 	TimestampTz started_at;		/* 0: none */
 	TimestampTz ended_at;
 	TimestampTz due;

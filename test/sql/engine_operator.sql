@@ -293,6 +293,12 @@ DELETE FROM _pulse.workflow WHERE name = 'gone';
 SELECT count(pulse.signal(run, 's')) FROM pulse.runs WHERE workflow IN ('rotten', 'gone', 'sound');
 CALL drain();
 SELECT workflow, status, error FROM pulse.runs WHERE workflow IN ('rotten', 'gone', 'sound') ORDER BY 1;
+-- they can be ended at least
+SELECT count(pulse.signal(run, 'other')), bool_and(pulse.cancel(run, 'past mending')) FROM pulse.runs WHERE workflow IN ('rotten', 'gone');
+CALL drain();
+SELECT workflow, status, error FROM pulse.runs WHERE workflow IN ('rotten', 'gone') ORDER BY 1;
+SELECT r.workflow, l.level, l.actor, l.message FROM pulse.logs l JOIN pulse.runs r USING (run) WHERE r.workflow IN ('rotten', 'gone') ORDER BY r.workflow, l.id;
+SELECT workflow, name, state, reason FROM pulse.signals WHERE workflow IN ('rotten', 'gone') ORDER BY workflow, name;
 -- timers of a quarantined run come due: set again by the release
 SELECT at('0 s');
 SELECT pulse.define('asleep', '{"nodes": {"a": {"pure": 1}, "d": {"delay": "10 s", "after": ["a"]}}}');
