@@ -13,6 +13,7 @@
 #include "core/draw.h"
 #include "core/graph_codes.h"
 #include "core/inspect.h"
+#include "core/rewrite.h"
 
 #include "common/pg_prng.h"
 
@@ -39,6 +40,17 @@ static const char *const states[] = {
 	"{\"a\":{\"status\":\"completed\",\"output\":1},\"b\":\"running\",\"c\":{\"status\":\"waiting\",\"signal\":\"s\"}}",
 	"{\"nodes\":{\"a\":\"failed\",\"b\":{\"status\":\"rewritten\",\"output\":null},\"d\":{\"status\":\"interrupted\",\"reason\":\"shutdown\"}},\"strict\":true}",
 };
+
+static const char *const rewrites[] = {
+	"{\"form\":\"retain\",\"fragment\":{\"nodes\":{\"x\":{\"pure\":{\"$\":\"$.nodes.a\"}},\"y\":{\"action\":\"n\",\"after\":[\"x\"],"
+	"\"when\":\"$.nodes.x > 1\",\"on_error\":{\"goto\":\"h\"}},\"h\":{\"pure\":{\"$\":\"$.error.code\"}},\"z\":{\"noop\":true,\"after\":[\"x\",\"y\"]}},"
+	"\"edges\":[[\"x\",\"z\"]],\"entries\":[\"x\"],\"exits\":[\"z\",\"h\"]}}",
+	"{\"form\":\"replace\",\"fragment\":{\"nodes\":{\"a\":{\"delay\":\"1 s\"},\"b\":{\"signal\":\"s\",\"after\":[\"a\"]},\"c\":{\"noop\":true,\"after\":[\"a\"]}}}}",
+};
+
+static const char *const budgets[] = {
+	"{\"nodes\":20,\"edges\":1000,\"depth\":9,\"frontier\":9,\"operations\":1}", "null",
+	"{\"nodes\":2}"};
 
 static const char *const words[] = {
 	"\"a\"", "\"b\"", "\"c\"", "\"load\"", "\"ship\"", "\"sorry\"", "\"\"",
@@ -200,9 +212,44 @@ parsed(PulseArena *arena, pg_prng_state *prng, const char *seed_text, Text *t, b
 				  : pulse_json_parse(arena, t->s, (size_t) t->len, &d);
 }
 
+/* A rewrite of the graph by each of its nodes, or of one it does not have. */
+static int
+plan_all(PulseArena *arena, pg_prng_state *prng, const PulseJson *doc, const PulseJson *state, long *admitted)
+{
+	static Text text;
+	const PulseJson *rewrite = parsed(arena, prng, rewrites[pg_prng_uint64(prng) % lengthof(rewrites)], &text, false);
+	const PulseJson *budget = parsed(arena, prng, budgets[pg_prng_uint64(prng) % lengthof(budgets)], &text, false);
+	static const char *const anchors[] = {"a", "b", "c", "charge", "sorry", "x", "ship", ""};
+	int bad = 0;
+
+	for (size_t i = 0; rewrite != NULL && i < lengthof(anchors); i++)
+	{
+		const PulseJson *answer;
+		const PulseJson *grown;
+		PulseGraph *g;
+		PulseDiag d;
+
+		pulse_diag_init(&d, arena);
+		answer = pulse_plan_rewrite(doc, state, anchors[i], rewrite, budget, arena, &d);
+		bad += (answer != NULL) != (d.n_errors == 0) || bad_findings(&d, '$') > 0;
+		if (answer == NULL || pulse_json_get(answer, "admitted") != &pulse_json_true)
+			continue;
+		(*admitted)++;
+		grown = pulse_json_get(answer, "graph");
+		pulse_diag_init(&d, arena);
+		g = pulse_graph_read(grown, PULSE_GRAPH_LIVE, &d);
+		bad += g == NULL || !pulse_json_is(pulse_json_get(answer, "hash"), g->hash);
+		if (g == NULL)
+			diag("%s at %s: %s", d.items[0].code, d.items[0].path, d.items[0].message);
+		pulse_graph_free(g);
+	}
+	return bad;
+}
+
 int
 main(int argc, char **argv)
 {
+	long n_admitted = 0;
 	uint64 seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 20261121;
 	long rounds = argc > 2 ? atol(argv[2]) : 20000;
 	long n_json = 0;
@@ -248,14 +295,15 @@ main(int argc, char **argv)
 			answer = pulse_inspect(doc, state, arena, &d);
 			bad += (answer != NULL) != (d.n_errors == 0) || bad_findings(&d, '$') > 0;
 			n_answers += answer != NULL;
+			bad += plan_all(arena, &prng, doc, state, &n_admitted);
 		}
 		if (bad > 0)
 			diag("seed %llu: %s", (unsigned long long) (seed + (uint64) r), text.s);
 		pulse_arena_reset(arena);
 	}
-	diag("%ld were JSON, %ld graphs, %ld answers", n_json, n_graphs, n_answers);
+	diag("%ld were JSON, %ld graphs, %ld answers, %ld rewrites admitted", n_json, n_graphs, n_answers, n_admitted);
 	is_int(bad, 0, "every document has an answer");
-	ok(rounds < 1000 || (n_graphs > 0 && n_graphs < n_json && n_answers > 0), "of each kind");
+	ok(rounds < 1000 || (n_graphs > 0 && n_graphs < n_json && n_answers > 0 && n_admitted > 0), "of each kind");
 	pulse_arena_free(arena);
 	return tap_done();
 }
