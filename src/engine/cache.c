@@ -198,6 +198,7 @@ pulse_cache_trim(PulseEngine *e)
 		PulseRun *run = dlist_container(PulseRun, lru, it.cur);
 
 		pulse_cache_drop(e, run);
+		e->evicted = true;
 		if (++dropped % 64 == 0 &&
 			MemoryContextMemAllocated(e->runs_context, true) <= limit)
 			break;

@@ -18,6 +18,12 @@
 #include "storage/fd.h"
 #include "utils/timestamp.h"
 
+/* Descriptors left for curl's own use. */
+#define SPARE_FDS 8
+
+/* When to try again what our own side could not start. */
+#define LOCAL_WAIT INT64CONST(1000000)
+
 /* A queue whose head waits longer than this is stuck, not busy. */
 #define STUCK_AFTER INT64CONST(2000000)
 
@@ -31,6 +37,8 @@
 #define MIN_BUFFERED ((size_t) 64 * 1024 * 1024)
 
 #define DEFAULT_TIMEOUT INT64CONST(30000000)
+
+static int max_active(PulseEngine *e);
 
 static bool
 acquire_fd(void)
@@ -56,7 +64,7 @@ pulse_calls_init(PulseEngine *e)
 
 		config.fd_acquire = acquire_fd;
 		config.fd_release = release_fd;
-		config.max_idle = pulse_guc_max_in_flight;
+		config.max_idle = max_active(e);
 		config.max_buffered = Max(MIN_BUFFERED, 4 * (size_t) pulse_guc_max_response_bytes);
 		e->mux = pulse_mux_create(&config, &why);
 		if (e->mux == NULL)
@@ -137,6 +145,12 @@ pulse_call_finish(PulseEngine *e, PulseCall *call, const PulseResponse *response
 						  call->host->bearer != NULL ? 1 : 0, &answer);
 	pulse_outcome_from_answer(arena, &answer, response->status, &call->outcome);
 	call->outcome.attempt = call->attempt;
+	if (response->transport == PULSE_TRANSPORT_LOCAL && !response->sent)
+	{
+		/* our own shortage: nobody's attempt is spent on it */
+		call->outcome.kind = PULSE_OUTCOME_HELD;
+		call->outcome.wait = LOCAL_WAIT;
+	}
 	MemoryContextSwitchTo(old);
 
 	unlink_call(e, call);
@@ -341,6 +355,30 @@ start_call(PulseEngine *e, PulseHost *host)
 		fail_locally(e, call, "out of memory");
 }
 
+/* Calls this process may have in flight: as set, and as descriptors allow. */
+static int
+max_active(PulseEngine *e)
+{
+	return e->test ? pulse_guc_max_in_flight :
+		Max(1, Min(pulse_guc_max_in_flight, max_safe_fds / 3 - SPARE_FDS));
+}
+
+/* Calls that could be started at once if they were there. */
+int
+pulse_calls_free_slots(PulseEngine *e)
+{
+	int slots = 0;
+
+	for (int i = 0; i < e->n_hosts; i++)
+	{
+		PulseHost *host = e->hosts[i];
+
+		if (!host->gone && host->disabled == NULL && pulse_host_available(e, host))
+			slots += Max(0, host->slots - host->active);
+	}
+	return Max(0, Min(slots, max_active(e) - e->n_active));
+}
+
 /*
  * Starts what may be started: hosts in turn, each within its slots and its
  * rate, all within pulse.max_in_flight. A host that does not move gives back
@@ -350,6 +388,7 @@ void
 pulse_calls_pump(PulseEngine *e)
 {
 	bool started = true;
+	int limit = max_active(e);
 
 	e->now = pulse_now();
 	for (int i = 0; i < e->n_hosts; i++)
@@ -369,10 +408,10 @@ pulse_calls_pump(PulseEngine *e)
 		else if (e->now - head->queued_at > STUCK_AFTER)
 			spill(e, host, host->slots + STUCK_KEEP, "busy", "all slots of the host are in use", SPILL_WAIT);
 	}
-	while (started && e->n_active < pulse_guc_max_in_flight)
+	while (started && e->n_active < limit)
 	{
 		started = false;
-		for (int i = 0; i < e->n_hosts && e->n_active < pulse_guc_max_in_flight; i++)
+		for (int i = 0; i < e->n_hosts && e->n_active < limit; i++)
 		{
 			PulseHost *host = e->hosts[(e->next_host + i) % e->n_hosts];
 
@@ -398,7 +437,7 @@ pulse_calls_next_due(PulseEngine *e)
 	TimestampTz due = DT_NOEND;
 
 	if (e->n_finished > 0)
-		return now;
+		return Max(now, e->gather_until);
 	for (int i = 0; i < e->n_hosts; i++)
 	{
 		PulseHost *host = e->hosts[i];
@@ -408,7 +447,7 @@ pulse_calls_next_due(PulseEngine *e)
 		if (host->open && host->retry_at > now)
 			due = Min(due, host->retry_at);
 		else if (host->rate > 0 && host->tokens < 1.0 && host->active < host->slots &&
-				 e->n_active < pulse_guc_max_in_flight && !(host->open && host->active > 0))
+				 e->n_active < max_active(e) && !(host->open && host->active > 0))
 			due = Min(due, host->tokens_at + (TimestampTz) ((1.0 - host->tokens) / host->rate) + 1);
 		if (host->queued > host->slots + STUCK_KEEP)
 			due = Min(due, dlist_container(PulseCall, link, dlist_head_node(&host->queue))->queued_at + STUCK_AFTER + 1);

@@ -313,7 +313,7 @@ collect_level(PulseEngine *e, int priority, int limit, int *taken)
 	if (n == 0)
 		return;
 	per_range = Max(limit / n, MIN_PIECE);
-	rows = pulse_discover_runs(ranges, n, per_range, &found);
+	rows = pulse_discover_runs(ranges, n, per_range, e->old_xid, &found);
 
 	for (int r = 0; r < n; r++)
 	{
@@ -336,6 +336,7 @@ collect_level(PulseEngine *e, int priority, int limit, int *taken)
 			run = batch_run(e, &rows[i].id, rows[i].part);
 			if (run->state == NULL)
 				run->row = &rows[i];
+			rows[i].touched |= run->n_raw > 0;
 			(void) add_fact(e, run, PULSE_FACT_START, NULL);
 		}
 		pulse_streams_read(e->streams, r, count, bound,
@@ -354,7 +355,7 @@ static void
 collect_runs(PulseEngine *e, int limit)
 {
 	int taken = 0;
-	int free = MAX_WAITING_CALLS - e->n_queued;
+	int free = pulse_calls_free_slots(e) + MAX_WAITING_CALLS - e->n_queued;
 
 	e->taken_up = 0;
 	e->input_bytes = 0;

@@ -31,8 +31,12 @@
 #define BATCH_KEEP ((Size) 128 * 1024)
 #define BATCH_BLOCK_MAX ((Size) 8 * 1024 * 1024)
 
-#define HEAP_KEEP (16 * 1024 * 1024)
+#define HEAP_KEEP (64 * 1024 * 1024)
+#define HEAP_MMAP (32 * 1024 * 1024)
 #define HEAP_PAD (1024 * 1024)
+
+/* At most so long do answers gather while calls wait for a slot. */
+#define GATHER_MAX INT64CONST(2000)
 
 #define SAVE_INTERVAL INT64CONST(5000000) /* usec between saves of the marks */
 #define BACKOFF_FIRST INT64CONST(100000)
@@ -81,6 +85,7 @@ keep_heap(void)
 {
 #ifdef M_TRIM_THRESHOLD
 	(void) mallopt(M_TRIM_THRESHOLD, HEAP_KEEP);
+	(void) mallopt(M_MMAP_THRESHOLD, HEAP_MMAP);
 	(void) mallopt(M_TOP_PAD, HEAP_PAD);
 #endif
 }
@@ -140,13 +145,24 @@ pulse_engine_fd(PulseEngine *e)
 int64
 pulse_engine_net_timeout(PulseEngine *e)
 {
-	return e->mux ? pulse_mux_timeout_us(e->mux) : -1;
+	int64 timeout = e->mux ? pulse_mux_timeout_us(e->mux) : -1;
+
+	if (e->n_finished > 0)
+	{
+		int64 left = Max(e->gather_until - pulse_now(), 0);
+
+		timeout = timeout < 0 ? left : Min(timeout, left);
+	}
+	return timeout;
 }
 
 bool
 pulse_engine_drive(PulseEngine *e)
 {
-	return pulse_calls_drive(e);
+	bool finished = pulse_calls_drive(e);
+
+	return finished && !(e->n_queued > 0 && e->n_finished < pulse_guc_batch_size &&
+						 pulse_now() < e->gather_until);
 }
 
 void
@@ -340,6 +356,7 @@ forget(PulseEngine *e)
 	pulse_streams_rollback(e->streams);
 	e->held_at = 0;
 	e->recover_at = e->recover_from;
+	e->evicted = true;
 	for (int i = 0; i < e->n_batch_runs; i++)
 	{
 		if (e->batch_runs[i]->committed)
@@ -359,6 +376,22 @@ forget(PulseEngine *e)
  * ---------------------------------------------------------------------
  */
 
+/*
+ * The commit, and how long the next batch may wait for more answers: about as
+ * long as this one took, while calls queue for slots. So batches grow with the
+ * cost of a flush, and an idle engine answers at once.
+ */
+static void
+commit_batch(PulseEngine *e)
+{
+	TimestampTz before = pulse_now();
+	TimestampTz after;
+
+	pulse_txn_commit();
+	after = pulse_now();
+	e->gather_until = after + Min(Max(after - before, 0), GATHER_MAX);
+}
+
 /* All of it up to the commit. Throws. */
 static void
 run_batch(PulseEngine *e, PulseHints *hints)
@@ -368,6 +401,11 @@ run_batch(PulseEngine *e, PulseHints *hints)
 	pulse_txn_begin("pulse: batch");
 	MemoryContextSwitchTo(e->batch);
 	pulse_hosts_reload(e, copy.registry);
+	if (e->evicted || e->old_xid == 0)
+	{
+		e->old_xid = pulse_streams_xmax(e->streams);
+		e->evicted = false;
+	}
 	pulse_collect(e, &copy);
 
 	if (e->careful || e->n_watched > 0)
@@ -386,7 +424,7 @@ run_batch(PulseEngine *e, PulseHints *hints)
 		else
 			save_marks(e, false);
 	}
-	pulse_txn_commit();
+	commit_batch(e);
 	MemoryContextSwitchTo(e->batch);
 	*hints = copy;
 }
@@ -497,7 +535,7 @@ pulse_engine_batch(PulseEngine *e, PulseHints *hints)
 	result.failed = failed;
 	result.facts = e->facts;
 	result.ended = e->ended;
-	result.more = !failed && (e->more || e->n_finished > 0);
+	result.more = !failed && e->more;
 	result.next_due = failed ? e->retry_at : Min(e->next_timer, pulse_calls_next_due(e));
 	return result;
 }

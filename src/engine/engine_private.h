@@ -209,6 +209,9 @@ struct PulseEngine
 	bool careful; /* the owner before ended badly: strikes first */
 	int			careful_left;	/* runs until that is over */
 	int			n_watched;
+	uint64		old_xid;		/* runs of earlier transactions may have been touched before */
+	bool		evicted;		/* a live run was dropped from the cache since */
+
 	bool mended;  /* a host or action has changed: held calls go on */
 	MemoryContext held_context;
 	PulseTimerRow *held; /* their timers, in held_context; NULL: none */
@@ -239,6 +242,7 @@ struct PulseEngine
 	/* how many calls a run that is taken up brings at once: a running mean */
 	double		calls_per_run;
 	int			taken_up;		/* runs taken up in this batch */
+	TimestampTz gather_until;	/* let answers gather before the next batch */
 	int64		input_bytes;	/* of their inputs */
 
 	/* the current batch */
@@ -305,6 +309,7 @@ extern void pulse_call_dispatch(PulseEngine *e, PulseRun *run, const PulseComman
 extern void pulse_call_abort(PulseEngine *e, const pg_uuid_t *run, const char *node);
 extern void pulse_calls_abort_run(PulseEngine *e, const pg_uuid_t *run);
 extern void pulse_calls_pump(PulseEngine *e);
+extern int pulse_calls_free_slots(PulseEngine *e);
 extern TimestampTz pulse_calls_next_due(PulseEngine *e);
 extern bool pulse_calls_drive(PulseEngine *e);
 extern void pulse_call_finish(PulseEngine *e, PulseCall *call, const PulseResponse *response);

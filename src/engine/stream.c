@@ -369,6 +369,12 @@ pulse_streams_mark(const PulseStreams *s, int part, int priority)
 	return s->streams[s->at[part]][priority + 1].seen->xmin;
 }
 
+uint64
+pulse_streams_xmax(PulseStreams *s)
+{
+	return current_snap(s)->xmax;
+}
+
 bool
 pulse_streams_first_pass(const PulseStreams *s)
 {

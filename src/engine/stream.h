@@ -49,6 +49,9 @@ extern void pulse_streams_rollback(PulseStreams *s);
 /* All rows of smaller transactions have been read and folded. */
 extern uint64 pulse_streams_mark(const PulseStreams *s, int part, int priority);
 
+/* No transaction that the batch can see has an id as large as this. Under the active snapshot. */
+extern uint64 pulse_streams_xmax(PulseStreams *s);
+
 /* True until each stream has been drained once since creation. */
 extern bool pulse_streams_first_pass(const PulseStreams *s);
 

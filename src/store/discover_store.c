@@ -22,15 +22,16 @@
 #endif
 
 PulseRunRow *
-pulse_discover_runs(const PulseRange *ranges, int n, int limit, int *found)
+pulse_discover_runs(const PulseRange *ranges, int n, int limit, uint64 old_xid,
+					int *found)
 {
 	static PulseStmt stmt = {
 		"SELECT (u.ord - 1)::int4, r.xid, r.id, r.part, r.priority, r.status,"
 		" r.tenant, r.workflow, r.version, r.submitted_at, r.start_at,"
 		" r.deadline, r.started_at, r.traceparent,"
 		" CASE WHEN pg_column_size(r.input) <= 16384 THEN r.input END,"
-		" (SELECT true FROM _pulse.node n WHERE n.run = r.id LIMIT 1) IS NOT NULL"
-		" OR (SELECT true FROM _pulse.signal s WHERE s.run = r.id LIMIT 1) IS NOT NULL"
+		" r.xid < $7 AND ((SELECT true FROM _pulse.node n WHERE n.run = r.id LIMIT 1) IS NOT NULL"
+		" OR (SELECT true FROM _pulse.signal s WHERE s.run = r.id LIMIT 1) IS NOT NULL)"
 		" OR COALESCE(pg_column_size(r.input) > 16384, false),"
 		" COALESCE(pg_column_size(r.input), 0)"
 		" FROM ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4), unnest($5))"
@@ -40,12 +41,12 @@ pulse_discover_runs(const PulseRange *ranges, int n, int limit, int *found)
 		" AND (q.xid, q.id) > (u.xid, u.id) AND q.xid <= u.to_xid"
 		" AND q.status = 'pending'"
 		" ORDER BY q.xid, q.id LIMIT $6) AS r",
-		6,
-		{ INT2ARRAYOID, INT2ARRAYOID, XID8ARRAYOID, UUIDARRAYOID, XID8ARRAYOID, INT8OID }
+		7,
+		{ INT2ARRAYOID, INT2ARRAYOID, XID8ARRAYOID, UUIDARRAYOID, XID8ARRAYOID, INT8OID, XID8OID }
 	};
 	MemoryContext caller = CurrentMemoryContext;
 	Datum *cols = palloc(sizeof(Datum) * 5 * (size_t) n);
-	Datum args[6];
+	Datum args[7];
 	PulseStoreScope scope;
 	PulseRunRow *rows;
 	uint64 count;
@@ -64,6 +65,7 @@ pulse_discover_runs(const PulseRange *ranges, int n, int limit, int *found)
 	args[3] = pulse_array(UUIDOID, cols + 3 * n, NULL, n);
 	args[4] = pulse_array(XID8OID, cols + 4 * n, NULL, n);
 	args[5] = Int64GetDatum(limit);
+	args[6] = UInt64GetDatum(old_xid);
 
 	pulse_store_enter(&scope);
 	count = pulse_stmt_exec(&stmt, args, NULL, true, 0);

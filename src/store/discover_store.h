@@ -75,8 +75,12 @@ typedef struct PulseTimerRow
 	char	   *kind;
 } PulseTimerRow;
 
-/* Pending runs in these ranges, at most limit of each. */
-extern PulseRunRow *pulse_discover_runs(const PulseRange *ranges, int n, int limit, int *found);
+/*
+ * Pending runs in these ranges, at most limit of each. Whether a run has rows
+ * already is looked up for transactions before old_xid only: the caller knows of later ones.
+ */
+extern PulseRunRow *pulse_discover_runs(const PulseRange *ranges, int n, int limit,
+										uint64 old_xid, int *found);
 
 extern PulseInboxRow *pulse_discover_inbox(const PulseRange *ranges, int n, int limit, int *found);
 

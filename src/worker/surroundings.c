@@ -54,6 +54,7 @@ static const Pin pins[] = {
 	{"from_collapse_limit", "8"},
 	{"join_collapse_limit", "8"},
 	{"jit", "off"},
+	{"work_mem", "64MB"},		/* arrays of a batch must not go to a file */
 	{"max_parallel_workers_per_gather", "0"},
 	{"max_parallel_maintenance_workers", "0"},
 
