@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SCALE = float(os.environ.get("BENCH_SCALE", "1"))
@@ -128,14 +129,16 @@ def proc_stat(pid):
 
 def server_cpu():
     """Seconds of all server processes so far, those that have ended included."""
-    own = proc_stat(POSTMASTER)
-    ticks = own[1] + own[2]
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            stat = proc_stat(int(name))
-            if stat and stat[0] == POSTMASTER:
-                ticks += stat[1]
-    return ticks / TICK
+    while True:
+        own = proc_stat(POSTMASTER)
+        ticks = own[1] + own[2]
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                stat = proc_stat(int(name))
+                if stat and stat[0] == POSTMASTER:
+                    ticks += stat[1]
+        if proc_stat(POSTMASTER)[2] == own[2]:      # no child was buried meanwhile
+            return ticks / TICK
 
 
 def host_cpu():
@@ -378,9 +381,11 @@ class Bench:
 
     def drained(self, nodes):
         """True when that many nodes have ended and no run is left. Samples what workers wait for."""
-        done, waits = self.q(
-            "SELECT coalesce(sum(nodes), 0), (SELECT string_agg(coalesce(wait_event, 'none'), ' ')"
+        done, in_flight, queued, waits = self.q(
+            "SELECT coalesce(sum(nodes), 0), sum(in_flight), sum(queued),"
+            " (SELECT string_agg(coalesce(wait_event, 'none'), ' ')"
             " FROM pg_stat_activity WHERE backend_type LIKE 'pulse worker%') FROM pulse.stat_workers").split("|")
+        self.flights.append((float(in_flight or 0), float(queued or 0)))
         for wait in waits.split():
             self.waits[wait] = self.waits.get(wait, 0) + 1
         done = float(done)
@@ -394,6 +399,7 @@ class Bench:
         """Returns the moment at which all was done, or the cap was reached."""
         self.look_closer = time.monotonic() + 1.0
         self.waits = {}
+        self.flights = []
         cap = time.monotonic() + DRAIN_CAP
         while not self.drained(nodes):
             if time.monotonic() > cap:
@@ -406,10 +412,13 @@ class Bench:
     def workers_did(self, seconds):
         """
         How the workers spent that time: shares of it on a processor, and waiting for one,
-        summed over the workers; and samples of the wait event.
+        summed over the workers; and from samples: calls in flight, calls that wait for a slot,
+        wait events.
         """
         total = sum(self.waits.values()) or 1
         return {"on_cpu": round(self.sched[0] / seconds, 3), "for_cpu": round(self.sched[1] / seconds, 3),
+                "in_flight": round(statistics.mean(f[0] for f in self.flights), 1),
+                "queued": round(statistics.mean(f[1] for f in self.flights), 1),
                 "wait_events": {k: round(v / total, 3) for k, v in
                                 sorted(self.waits.items(), key=lambda kv: -kv[1]) if v / total >= 0.01}}
 
@@ -428,8 +437,9 @@ class Bench:
         start = time.monotonic()
         self.setting("pulse.enabled", "on")
         perf = self.profile(name)
-        answer = beside() if beside else None
-        end = self.wait_drained(nodes)
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(beside) if beside else None
+            end = self.wait_drained(nodes)
         self.profile_end(name, perf)
         self.off()
         after = self.counters()
@@ -453,7 +463,7 @@ class Bench:
         return {"value": nodes / (end - start), "runs": runs, "seconds": round(end - start, 3),
                 "per_node": dict(self.per_node(before, after, max(1, nodes)),
                                  worker_cpu_us=round(self.sched[0] / max(1, nodes) * 1e6, 2)),
-                "workers": self.workers_did(end - start), "beside": answer}
+                "workers": self.workers_did(end - start), "beside": answer.result() if answer else None}
 
     # -----------------------------------------------------------------
     # Figures
@@ -683,6 +693,11 @@ def w6(b):
     idle(b, "W6", 10.0)
 
 
+def settle(b):
+    """So that autovacuum finds nothing to do while the engine is watched asleep."""
+    b.q("VACUUM (ANALYZE) %s" % ", ".join("_pulse." + t for t in TABLES.split(", ")))
+
+
 def size_of(b):
     return b.session.number(
         "SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c"
@@ -699,6 +714,7 @@ def w7(b):
     n, rate = b.pgbench("submit_later.sql", 16, seconds=SECONDS)
     n += b.fill("noop", int(100000 * SCALE), ", start_at => now() + interval '1 day'")
     b.figure("W7", "submits", rate, "runs/s", 0.6, None)
+    settle(b)
     idle(b, "W7")
     b.figure("W7", "size of a run", (size_of(b) - bare) / n, "bytes", 700, None, relative=False, less=True,
              more={"runs": n})
@@ -716,6 +732,7 @@ def w7d(b):
         "SELECT count(*) FROM (SELECT FROM _pulse.timer LIMIT %d) t" % n) == n, 60)
     rate = n / (time.monotonic() - start)
     b.figure("W7d", "fallen asleep", rate, "runs/s", None, None)
+    settle(b)
     idle(b, "W7d")
     b.figure("W7d", "size of a run", (size_of(b) - bare) / n, "bytes", 1300, None, relative=False, less=True,
              more={"runs": n})
