@@ -68,12 +68,9 @@ pulse_look_graph(const char *tenant, const char *workflow, int version,
 	old = MemoryContextSwitchTo(TopMemoryContext);
 	graph = pulse_graph_read(pulse_jsonb_read(arena, source), PULSE_GRAPH_DEFINE, &diag);
 	MemoryContextSwitchTo(old);
-	if (graph == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("stored graph of workflow \"%s\", version %d, is not valid", workflow, version),
-				 errdetail("At %s: %s.", diag.items[0].path, diag.items[0].message)));
 	pulse_arena_free(arena);
+	if (graph == NULL)
+		return NULL;
 	pulse_graph_free(slot->graph);
 	slot->graph = graph;
 	strlcpy(slot->content_hash, content_hash, sizeof(slot->content_hash));
@@ -102,25 +99,26 @@ derive(PulseRunNodes *nodes)
 	}
 }
 
-PulseRunNodes *
-pulse_look_nodes(const pg_uuid_t *run)
+/* Reads the run; its *damage is NULL, or says why its rows and graph do not fit together. */
+static PulseRunNodes *
+read_nodes(const pg_uuid_t *run, const char **damage)
 {
 	PulseRunNodes *nodes = palloc0(sizeof(*nodes));
-	PulseNodeRow *rows;
 	size_t		n;
-	int			n_rows;
 
+	*damage = NULL;
 	if (!pulse_view_run(run, &nodes->run))
 		pulse_throw_no_run(run);
+	nodes->all = pulse_view_nodes(run, &nodes->n_all);
 	if (nodes->run.content_hash != NULL)
 		nodes->graph = pulse_look_graph(nodes->run.tenant, nodes->run.workflow,
 										nodes->run.version, nodes->run.content_hash);
 	if (nodes->graph == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("run %s has no graph", pulse_uuid_out(run)),
-				 errdetail("Version %d of workflow \"%s\" is not stored.",
-						   nodes->run.version, nodes->run.workflow)));
+	{
+		*damage = psprintf("Version %d of workflow \"%s\" is not stored, or cannot be read.",
+						   nodes->run.version, nodes->run.workflow);
+		return nodes;
+	}
 
 	n = (size_t) Max(nodes->graph->n_nodes, 1);
 	nodes->stored = palloc0(sizeof(PulseStatus) * n);
@@ -128,20 +126,35 @@ pulse_look_nodes(const pg_uuid_t *run)
 	nodes->reason = palloc0(sizeof(char *) * n);
 	nodes->cause = palloc0(sizeof(int) * n);
 	nodes->rows = palloc0(sizeof(PulseNodeRow *) * n);
-	rows = pulse_view_nodes(run, &n_rows);
-	for (int i = 0; i < n_rows; i++)
+	for (int i = 0; i < nodes->n_all; i++)
 	{
-		int			at = pulse_graph_find(nodes->graph, rows[i].node, strlen(rows[i].node));
+		PulseNodeRow *row = &nodes->all[i];
+		int			at = pulse_graph_find(nodes->graph, row->node, strlen(row->node));
 
-		if (at < 0 || !pulse_status_parse(rows[i].status, &nodes->stored[at]))
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("stored node \"%s\" of run %s does not fit its graph",
-							rows[i].node, pulse_uuid_out(run))));
-		nodes->rows[at] = &rows[i];
-		nodes->reason[at] = rows[i].reason;
+		if (at < 0 || !pulse_status_parse(row->status, &nodes->stored[at]))
+		{
+			*damage = psprintf("Stored node \"%s\" does not fit the graph.", row->node);
+			return nodes;
+		}
+		nodes->rows[at] = row;
+		nodes->reason[at] = row->reason;
 	}
 	derive(nodes);
+	return nodes;
+}
+
+PulseRunNodes *
+pulse_look_nodes(const pg_uuid_t *run)
+{
+	const char *damage;
+	PulseRunNodes *nodes = read_nodes(run, &damage);
+
+	if (damage != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("stored state of run %s is damaged", pulse_uuid_out(run)),
+				 errdetail("%s", damage),
+				 errhint("SELECT pulse.cancel('%s') ends it.", pulse_uuid_out(run))));
 	return nodes;
 }
 
@@ -184,34 +197,74 @@ put_column(const PulseNodeRow *row, PulseNodeColumn c, Datum missing, bool missi
 	*isnull = row ? row->nulls[c] : missing_null;
 }
 
+/* The columns from `attempt` on, in this order. */
+static const PulseNodeColumn node_columns[] = {
+	PULSE_NODE_ATTEMPT, PULSE_NODE_TRIES, PULSE_NODE_ACTIVATION, PULSE_NODE_OUTPUT,
+	PULSE_NODE_ERROR, PULSE_NODE_PROGRESS, PULSE_NODE_COST, PULSE_NODE_OUTCOME_UNKNOWN,
+	PULSE_NODE_ACTION_VERSION, PULSE_NODE_DUE, PULSE_NODE_TOTAL_DEADLINE,
+	PULSE_NODE_STARTED_AT, PULSE_NODE_ENDED_AT
+};
+
+#define NODE_VALUES (6 + lengthof(node_columns))
+
+static void
+put_columns(const PulseNodeRow *row, Datum *values, bool *nulls)
+{
+	for (int c = 0; c < (int) lengthof(node_columns); c++)
+	{
+		bool		counts = node_columns[c] == PULSE_NODE_ATTEMPT || node_columns[c] == PULSE_NODE_TRIES;
+		bool		flag = node_columns[c] == PULSE_NODE_OUTCOME_UNKNOWN;
+
+		put_column(row, node_columns[c], (Datum) 0, !(counts || flag),
+				   &values[6 + c], &nulls[6 + c]);
+	}
+}
+
+/* A damaged run must not hide all others from a view: its rows, as they are. */
+static void
+put_stored(PulseRows *out, const PulseRunNodes *nodes)
+{
+	for (int i = 0; i < nodes->n_all; i++)
+	{
+		const PulseNodeRow *row = &nodes->all[i];
+		Datum		values[NODE_VALUES];
+		bool		nulls[NODE_VALUES] = {false};
+
+		values[0] = CStringGetTextDatum(row->node);
+		nulls[1] = nulls[2] = nulls[5] = true;
+		values[3] = CStringGetTextDatum(row->status);
+		values[4] = text_or_null(row->reason, &nulls[4]);
+		put_columns(row, values, nulls);
+		pulse_rows_add(out, values, nulls);
+	}
+}
+
 Datum
 pulse_sql_run_nodes(PG_FUNCTION_ARGS)
 {
-	/* the order of the columns from `attempt` on */
-	static const PulseNodeColumn order[] = {
-		PULSE_NODE_ATTEMPT, PULSE_NODE_TRIES, PULSE_NODE_ACTIVATION, PULSE_NODE_OUTPUT,
-		PULSE_NODE_ERROR, PULSE_NODE_PROGRESS, PULSE_NODE_COST, PULSE_NODE_OUTCOME_UNKNOWN,
-		PULSE_NODE_ACTION_VERSION, PULSE_NODE_DUE, PULSE_NODE_TOTAL_DEADLINE,
-		PULSE_NODE_STARTED_AT, PULSE_NODE_ENDED_AT
-	};
 	pg_uuid_t  *run;
 	PulseRunNodes *nodes;
 	PulseRows	out;
+	const char *damage;
 
 	pulse_api_begin();
 	run = pulse_arg_uuid(fcinfo, 0, "run");
 	out = pulse_rows_begin(fcinfo);
-	nodes = pulse_look_nodes(run);
+	nodes = read_nodes(run, &damage);
 	if (!pulse_access_has(PULSE_LEVEL_READ, nodes->run.tenant))
 		pulse_throw_no_run(run);
+	if (damage != NULL)
+	{
+		put_stored(&out, nodes);
+		return (Datum) 0;
+	}
 
 	for (int k = 0; k < nodes->graph->n_nodes; k++)
 	{
 		int			i = pulse_graph_at_rank(nodes->graph, k);
 		const PulseNode *def = nodes->graph->nodes[i];
-		const PulseNodeRow *row = nodes->rows[i];
-		Datum		values[6 + lengthof(order)];
-		bool		nulls[6 + lengthof(order)] = {false};
+		Datum		values[NODE_VALUES];
+		bool		nulls[NODE_VALUES] = {false};
 
 		CHECK_FOR_INTERRUPTS();
 		values[0] = CStringGetTextDatum(def->id);
@@ -220,14 +273,7 @@ pulse_sql_run_nodes(PG_FUNCTION_ARGS)
 		values[3] = CStringGetTextDatum(pulse_status_name(nodes->shown[i]));
 		values[4] = text_or_null(nodes->reason[i], &nulls[4]);
 		values[5] = blocked_by(nodes, i, &nulls[5]);
-		for (int c = 0; c < (int) lengthof(order); c++)
-		{
-			bool		counts = order[c] == PULSE_NODE_ATTEMPT || order[c] == PULSE_NODE_TRIES;
-			bool		flag = order[c] == PULSE_NODE_OUTCOME_UNKNOWN;
-
-			put_column(row, order[c], (Datum) 0, !(counts || flag),
-					   &values[6 + c], &nulls[6 + c]);
-		}
+		put_columns(nodes->rows[i], values, nulls);
 		pulse_rows_add(&out, values, nulls);
 	}
 	return (Datum) 0;

@@ -18,6 +18,8 @@ typedef struct PulseRunNodes
 	const char **reason;		/* or NULL */
 	int		   *cause;			/* of a closure: node that failed by itself, or -1 */
 	PulseNodeRow **rows;		/* by node number; NULL: no row */
+	PulseNodeRow *all;			/* the rows as they are stored */
+	int			n_all;
 } PulseRunNodes;
 
 /*
@@ -26,7 +28,7 @@ typedef struct PulseRunNodes
  */
 extern PulseRunNodes *pulse_look_nodes(const pg_uuid_t *run);
 
-/* The graph of a version, from the cache of this backend; NULL: there is none. */
+/* The graph of a version, from the cache of this backend; NULL: none that can be read. */
 extern const PulseGraph *pulse_look_graph(const char *tenant, const char *workflow,
 										  int version, const char *content_hash);
 

@@ -94,12 +94,15 @@ set('pulse.enabled', 'off');
 workers_gone($node, 'hostile');
 set('pulse.enabled', undef);
 workers_ready($node, 'hostile', 2);
-my $calm = q[SET default_transaction_read_only = off; SET statement_timeout = 0;
-	SET lock_timeout = 0; SET idle_session_timeout = 0; SET search_path = pg_catalog;
-	SET default_transaction_isolation = 'read committed';];
-$run = $node->safe_psql('hostile', $calm . q[SELECT pulse.submit('one')]);
-is($node->safe_psql('hostile', $calm . qq[SELECT status FROM pulse.wait('$run', '30 s')]),
-	'completed', 'a run in a hostile database');
+{
+	# ours are sessions of that database too: options beat what its owner has set
+	local $ENV{PGOPTIONS} = join(' ', map { "-c $_" } qw(idle_session_timeout=0
+		statement_timeout=0 lock_timeout=0 default_transaction_read_only=off
+		search_path=pg_catalog), 'default_transaction_isolation=read\\ committed');
+	$run = $node->safe_psql('hostile', q[SELECT pulse.submit('one')]);
+	is($node->safe_psql('hostile', qq[SELECT status FROM pulse.wait('$run', '30 s')]),
+		'completed', 'a run in a hostile database');
+}
 is($node->safe_psql('postgres', q[SELECT string_agg(DISTINCT application_name, ' ')
 	FROM pg_stat_activity WHERE backend_type = 'pulse worker']), 'pulse',
 	'workers have set their own application_name');
