@@ -59,19 +59,37 @@ need_outputs(PulseStep *step, const PulseRunState *run, const int *nodes, int n)
 	}
 }
 
-/* The nodes whose outputs $.nodes holds for this node. */
+/* The nodes whose outputs $.nodes holds for this node, and by which keys (NULL: their ids). */
 static void
 visible_nodes(PulseStep *step, const PulseRunState *run, int node,
-			  int **nodes, int *n)
+			  int **nodes, const char ***names, int *n)
 {
 	const PulseNode *def = run->graph->nodes[node];
+	int *anc;
+	int n_anc;
 
-	if (def->refs_all)
-		pulse_graph_ancestors(run->graph, node, step->scratch, nodes, n);
-	else
+	if (!def->refs_all)
 	{
 		*nodes = def->refs;
+		*names = def->ref_names;
 		*n = def->n_refs;
+		return;
+	}
+	pulse_graph_ancestors(run->graph, node, step->scratch, &anc, &n_anc);
+	*nodes = anc;
+	*names = NULL;
+	*n = n_anc;
+	if (def->ref_names == NULL)
+		return;
+
+	/* all by their ids, and some by the names that the fragment has for them */
+	*n = n_anc + def->n_refs;
+	*nodes = pulse_arena_alloc(step->scratch, sizeof(int) * (size_t) *n);
+	*names = pulse_arena_alloc(step->scratch, sizeof(char *) * (size_t) *n);
+	for (int i = 0; i < *n; i++)
+	{
+		(*nodes)[i] = i < n_anc ? anc[i] : def->refs[i - n_anc];
+		(*names)[i] = i < n_anc ? run->graph->nodes[anc[i]]->id : def->ref_names[i - n_anc];
 	}
 }
 
@@ -81,10 +99,11 @@ have_inputs(PulseStep *step, const PulseRunState *run, int node)
 {
 	const PulseNode *def = run->graph->nodes[node];
 	int *nodes;
+	const char **names;
 	int n;
 
 	step->n_need = 0;
-	visible_nodes(step, run, node, &nodes, &n);
+	visible_nodes(step, run, node, &nodes, &names, &n);
 	need_outputs(step, run, nodes, n);
 	if (def->kind == PULSE_KIND_ACTION && def->input == NULL)
 		need_outputs(step, run, def->preds, def->n_preds);
@@ -100,9 +119,10 @@ have_inputs(PulseStep *step, const PulseRunState *run, int node)
  * ---------------------------------------------------------------------
  */
 
-/* The outputs of these nodes that have one, by id. */
+/* The outputs of these nodes that have one, by these names or (NULL) by id. */
 static const PulseJson *
-outputs_object(PulseStep *step, const PulseRunState *run, const int *nodes, int n)
+outputs_object(PulseStep *step, const PulseRunState *run, const int *nodes,
+			   const char *const *names, int n)
 {
 	PulseJsonPair *pairs = pulse_arena_alloc(step->scratch, sizeof(*pairs) * (size_t) Max(n, 1));
 	uint32 filled = 0;
@@ -114,7 +134,13 @@ outputs_object(PulseStep *step, const PulseRunState *run, const int *nodes, int 
 
 		if (!pulse_status_has_output(s->status))
 			continue;
-		pairs[filled++] = (PulseJsonPair){ def->id, def->id_len, s->output };
+		pairs[filled] = (PulseJsonPair){ def->id, def->id_len, s->output };
+		if (names != NULL)
+		{
+			pairs[filled].key = names[i];
+			pairs[filled].key_len = (uint32) strlen(names[i]);
+		}
+		filled++;
 	}
 	return pulse_json_object(step->scratch, pairs, filled);
 }
@@ -141,8 +167,8 @@ run_member(PulseRunState *run)
 
 /* error may be NULL: not in a handler. Keys are given in jsonb order. */
 static const PulseJson *
-context(PulseStep *step, PulseRunState *run, const int *nodes, int n,
-		const PulseJson *error)
+context(PulseStep *step, PulseRunState *run, const int *nodes,
+		const char *const *names, int n, const PulseJson *error)
 {
 	PulseJsonPair *pairs = pulse_arena_alloc(step->scratch, 5 * sizeof(*pairs));
 	uint32 k = 0;
@@ -151,7 +177,7 @@ context(PulseStep *step, PulseRunState *run, const int *nodes, int n,
 	if (error != NULL)
 		pairs[k++] = (PulseJsonPair){ "error", 5, error };
 	pairs[k++] = (PulseJsonPair){ "input", 5, run->input };
-	pairs[k++] = (PulseJsonPair){ "nodes", 5, outputs_object(step, run, nodes, n) };
+	pairs[k++] = (PulseJsonPair){ "nodes", 5, outputs_object(step, run, nodes, names, n) };
 	if (run->graph->config != NULL)
 		pairs[k++] = (PulseJsonPair){ "config", 6, run->graph->config };
 	return pulse_json_object(step->scratch, pairs, k);
@@ -281,7 +307,7 @@ activate_action(PulseStep *step, PulseRunState *run, int node, const PulseJson *
 	else if (def->n_preds == 0)
 		input = run->input;
 	else
-		input = outputs_object(step, run, def->preds, def->n_preds);
+		input = outputs_object(step, run, def->preds, NULL, def->n_preds);
 
 	if (!n->has_activation)
 	{
@@ -337,10 +363,11 @@ activate(PulseStep *step, PulseRunState *run, int node)
 		def->delay_expr != NULL)
 	{
 		int *nodes;
+		const char **names;
 		int count;
 
-		visible_nodes(step, run, node, &nodes, &count);
-		root = context(step, run, nodes, count, error);
+		visible_nodes(step, run, node, &nodes, &names, &count);
+		root = context(step, run, nodes, names, count, error);
 	}
 
 	/* 2. by its condition; a node that is called again has passed it */
@@ -420,17 +447,17 @@ run_output(PulseStep *step, PulseRunState *run, const char **why)
 		return pulse_status_has_output(n->status) ? n->output : &pulse_json_null;
 	}
 	if (graph->output == NULL)
-		return outputs_object(step, run, graph->sinks, graph->n_sinks);
+		return outputs_object(step, run, graph->sinks, NULL, graph->n_sinks);
 
 	if (!graph->output_refs_all)
-		root = context(step, run, graph->output_refs, graph->n_output_refs, NULL);
+		root = context(step, run, graph->output_refs, NULL, graph->n_output_refs, NULL);
 	else
 	{
 		int *all = pulse_arena_alloc(step->scratch, sizeof(int) * (size_t) Max(graph->n_nodes, 1));
 
 		for (int i = 0; i < graph->n_nodes; i++)
 			all[i] = i;
-		root = context(step, run, all, graph->n_nodes, NULL);
+		root = context(step, run, all, NULL, graph->n_nodes, NULL);
 	}
 	return pulse_template_eval(graph->output, root, step->scratch,
 							   step->max_expr_steps, why);

@@ -198,19 +198,27 @@ check_names(Planner *p)
  * ---------------------------------------------------------------------
  */
 
-/* The node of the fragment that a finding is about, or NULL. */
+/*
+ * The node of the fragment that a finding is about, or NULL. Its path begins with
+ * $.nodes.id or $.nodes."id", where the id needs no escapes.
+ */
 static const char *
 node_of_path(Planner *p, const char *path)
 {
-	for (int i = 0; i < p->fragment->n_nodes; i++)
-	{
-		const char *own = pulse_path_key(p->scratch, "$.nodes", p->fragment->nodes[i].id);
-		size_t len = strlen(own);
+	static const char *const root = "$.nodes.";
+	const PulseFragment *f = p->fragment;
+	const char *id = path + strlen(root);
+	PulseNodeEntry key = { NULL, 0, NULL };
+	PulseNodeEntry *found;
 
-		if (strncmp(path, own, len) == 0 && strchr(".[", path[len]) != NULL)
-			return p->fragment->nodes[i].id;
-	}
-	return NULL;
+	if (strncmp(path, root, strlen(root)) != 0)
+		return NULL;
+	if (*id == '"')
+		key = (PulseNodeEntry){ id + 1, (uint32) strcspn(id + 1, "\""), NULL };
+	else
+		key = (PulseNodeEntry){ id, (uint32) strcspn(id, ".["), NULL };
+	found = bsearch(&key, f->nodes, (size_t) f->n_nodes, sizeof(PulseNodeEntry), pulse_compare_entries);
+	return found == NULL ? NULL : found->id;
 }
 
 static void

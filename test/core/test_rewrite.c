@@ -12,9 +12,11 @@
 #include "core/rewrite.h"
 
 #include "common/pg_prng.h"
+#include "portability/instr_time.h"
 
 #include "core/graph_codes.h"
 #include "core/inspect.h"
+#include "core/local.h"
 #include "core/sha256.h"
 #include "tap.h"
 
@@ -566,6 +568,129 @@ test_effects(void)
 	is(base->nodes[0]->id, "a", "the graph it came from has not changed");
 	is_int(base->n_nodes, 5, "at all");
 	pulse_graph_free(base);
+}
+
+static const char *
+outputs_of(const PulseGraph *graph)
+{
+	PulseLocal local = { .graph = graph };
+	PulseLocalRun *run = pulse_local_run(&local);
+	const char *text = text_of(pulse_json_get(pulse_local_result(run), "outputs"));
+
+	pulse_local_free(run);
+	return text;
+}
+
+/* A graph that has grown runs as the graph of its document does; names are in scope. */
+static void
+test_run(void)
+{
+	static const char *const expected =
+		"{'a': 7, 'p': 1, 'q': [5, 7, 1], 'x': 3, 'a:x': [1], 'a:y': [[1], [1], 7], "
+		"'a:x:q': 'inner', 'a:x:z': [1, [1], 'inner']}";
+	PulseBudget budget = { 100, 100, 100, 100, 100 };
+	PulseGraph *base;
+	PulseGraph *again;
+	PulseGraph *g;
+
+	pulse_diag_init(&findings, arena);
+	base = pulse_graph_read(document("{'nodes':{'p':{'pure':1},'x':{'pure':3},'a':{'pure':7,'after':['p','x']},"
+									 "'q':{'pure':[5,{'$':'$.nodes.a'},{'$':'$.nodes.p'}],'after':['a']}}}"),
+							PULSE_GRAPH_LIVE, &findings);
+	g = pulse_graph_copy(base);
+	for (int i = 0; i < 2; i++)
+	{
+		static const char *const anchors[] = { "a", "a:x" };
+		static const char *const texts[] = {
+			"{'form':'retain','fragment':{'nodes':{'x':{'pure':[{'$':'$.nodes.p'}]},"
+			"'y':{'pure':[{'$':'$.nodes.x'},{'$':'$.nodes.\\\"x\\\"'},{'$':'$.nodes.a'}],'after':['x']}}}}",
+			"{'form':'append','fragment':{'nodes':{'q':{'pure':'inner'},"
+			"'z':{'pure':[{'$':'$.nodes.p'},{'$':'$.nodes.x'},{'$':'$.nodes.q'}],'after':['q']}}}}"
+		};
+		PulseRewrite rewrite;
+		PulseRewritePlan *p;
+
+		(void) pulse_rewrite_read(document(texts[i]), "$", arena, &rewrite, &findings);
+		p = pulse_rewrite_plan(g, pulse_graph_find(g, anchors[i], strlen(anchors[i])), anchors[i],
+							   PULSE_RUNNING, &rewrite, &budget);
+		ok(p->admitted, "rewrite %d: %s", i, p->errors.n > 0 ? p->errors.items[0].message : "admitted");
+		pulse_rewrite_apply(p, g);
+		pulse_rewrite_free(p);
+	}
+	again = pulse_graph_read(pulse_graph_document(g, arena), PULSE_GRAPH_LIVE, &findings);
+	is(outputs_of(g), expected, "a grown graph runs");
+	is(outputs_of(again), expected, "and so does that of its document");
+	pulse_graph_free(again);
+	pulse_graph_free(g);
+	pulse_graph_free(base);
+}
+
+/* The largest fragment into a large graph, and one that is larger. */
+static void
+test_large(void)
+{
+	PulseBudget budget = { 1000000, 1000000, 1000000, 1000000, 1000000 };
+	PulseGraph *base;
+	PulseGraph *g;
+	PulseRewrite rewrite;
+	PulseRewritePlan *p;
+	StringInfoData doc;
+	instr_time start;
+	instr_time end;
+
+	pulse_diag_init(&findings, arena);
+	initStringInfo(&doc);
+	appendStringInfoString(&doc, "{\"nodes\":[\"n0\"],\"edges\":[");
+	for (int i = 1; i < PULSE_MAX_NODES; i++)
+		appendStringInfo(&doc, "%s[\"n%d\",\"n%d\"]", i > 1 ? "," : "", i / 2, i);
+	appendStringInfoString(&doc, "]}");
+	base = pulse_graph_read(pulse_json_parse(arena, doc.data, (size_t) doc.len, &findings), PULSE_GRAPH_LIVE, &findings);
+	g = pulse_graph_copy(base);
+
+	for (int n = PULSE_MAX_NODES; n <= PULSE_MAX_NODES + 1; n++)
+	{
+		resetStringInfo(&doc);
+		appendStringInfoString(&doc, "{\"form\":\"retain\",\"fragment\":{\"nodes\":{");
+		for (int i = 0; i < n; i++)
+			appendStringInfo(&doc, "%s\"k%d\":{\"pure\":{\"$\":\"$.nodes.n1\"}%s}", i > 0 ? "," : "", i,
+							 i % 10 > 0 ? pulse_arena_printf(arena, ",\"after\":[\"k%d\"]", i - 1) : "");
+		appendStringInfoString(&doc, "}}}");
+		INSTR_TIME_SET_CURRENT(start);
+		(void) pulse_rewrite_read(pulse_json_parse(arena, doc.data, (size_t) doc.len, &findings), "$", arena, &rewrite, &findings);
+		p = pulse_rewrite_plan(g, pulse_graph_find(g, n > PULSE_MAX_NODES ? "n4" : "n3", 2),
+							   n > PULSE_MAX_NODES ? "n4" : "n3", PULSE_RUNNING, &rewrite, &budget);
+		if (n > PULSE_MAX_NODES)
+			is(p->errors.n == 1 ? p->errors.items[0].code : NULL, "invalid_definition", "a fragment over the limit");
+		else if (ok(p->admitted, "the largest fragment"))
+		{
+			pulse_rewrite_apply(p, g);
+			INSTR_TIME_SET_CURRENT(end);
+			INSTR_TIME_SUBTRACT(end, start);
+			diag("%d nodes into %d: %.1f ms", n, base->n_nodes, INSTR_TIME_GET_MILLISEC(end));
+			is_int(g->n_nodes, 2 * PULSE_MAX_NODES, "all of it is there");
+		}
+		pulse_rewrite_free(p);
+	}
+
+	/* small ones into a graph that large */
+	INSTR_TIME_SET_CURRENT(start);
+	for (int i = 0; i < 100; i++)
+	{
+		char id[20];
+
+		snprintf(id, sizeof(id), "n%d", 100 + i);
+		(void) pulse_rewrite_read(document("{'form':'replace'," TWO "}"), "$", arena, &rewrite, &findings);
+		p = pulse_rewrite_plan(g, pulse_graph_find(g, id, strlen(id)), id, PULSE_RUNNING, &rewrite, &budget);
+		pulse_rewrite_apply(p, g);
+		pulse_rewrite_free(p);
+	}
+	INSTR_TIME_SET_CURRENT(end);
+	INSTR_TIME_SUBTRACT(end, start);
+	diag("a small rewrite of %d nodes: %.2f ms", g->n_nodes, INSTR_TIME_GET_MILLISEC(end) / 100);
+	is_int(g->n_nodes, 2 * PULSE_MAX_NODES + 100, "a hundred more");
+	pulse_graph_free(g);
+	pulse_graph_free(base);
+	pfree(doc.data);
 }
 
 /*
@@ -1417,6 +1542,8 @@ main(int argc, char **argv)
 	test_document();
 	test_scopes();
 	test_effects();
+	test_run();
+	test_large();
 	test_random(seed, rounds);
 	pulse_arena_free(arena);
 	return tap_done();

@@ -61,7 +61,7 @@ sub file
 }
 
 # The answer about documents given as values; status 0.
-sub plan
+sub planned
 {
 	my ($graph, $state, $anchor, $rewrite, @budget) = @_;
 	my ($status, $out, $err) = run(undef, 'plan-rewrite', file($graph), file($state), $anchor,
@@ -92,7 +92,7 @@ my $graph = { edges => [ [ 'p', 'a' ], [ 'a', 's' ] ] };
 my $two = { nodes => { x => $noop, y => { noop => $true, after => ['x'] } } };
 
 # the three forms
-my $answer = plan($graph, { p => 'completed' }, 'a', { form => 'replace', fragment => $two });
+my $answer = planned($graph, { p => 'completed' }, 'a', { form => 'replace', fragment => $two });
 is_deeply([ sort keys %$answer ], [ sort qw(admitted cost remaining exceeded errors graph hash) ], 'the keys of the answer');
 is_deeply(
 	{ map { $_ => $answer->{$_} } qw(admitted cost remaining exceeded errors graph) },
@@ -115,20 +115,20 @@ is_deeply(
 is($answer->{hash}, hash_of($answer->{graph}), 'the hash of the result');
 for my $form (qw(retain append))
 {
-	$answer = plan($graph, {}, 'a', { form => $form, fragment => $two });
+	$answer = planned($graph, {}, 'a', { form => $form, fragment => $two });
 	is_deeply($answer->{graph}{nodes}{'a:x'}, { noop => $true, after => ['a'] }, "$form: the anchor stays");
 	is_deeply($answer->{cost}, { nodes => 2, edges => 3, depth => 2, frontier => 0, operations => 1 }, "$form: cost");
 	is($answer->{hash}, hash_of($answer->{graph}), "$form: hash");
 }
 
 # an answer is a graph for the next question
-my $next = plan($answer->{graph}, { p => 'completed', a => 'rewritten' },
+my $next = planned($answer->{graph}, { p => 'completed', a => 'rewritten' },
 	'a:x', { form => 'replace', fragment => { nodes => { z => $noop } } }, $answer->{remaining});
 ok(exists $next->{graph}{nodes}{'a:x:z'}, 'ids nest');
 is_deeply($next->{remaining}, { nodes => 13, edges => 27, depth => 4, frontier => 4, operations => 2 }, 'the budget goes on');
 
 # not admitted is an answer too
-$answer = plan($graph, {}, 'a', { form => 'append', fragment => $two }, { nodes => 1, operations => 0 });
+$answer = planned($graph, {}, 'a', { form => 'append', fragment => $two }, { nodes => 1, operations => 0 });
 is($answer->{admitted}, $false, 'over budget');
 is_deeply(
 	$answer->{exceeded},
@@ -139,13 +139,13 @@ is_deeply(
 	'every dimension, in order');
 is_deeply($answer->{remaining}, { nodes => 1, edges => 32, depth => 6, frontier => 4, operations => 0 }, 'the budget unchanged');
 is_deeply($answer->{graph}, $graph, 'the graph unchanged');
-$answer = plan($graph, { a => 'completed' }, 'a', { form => 'append', fragment => { nodes => {} } });
+$answer = planned($graph, { a => 'completed' }, 'a', { form => 'append', fragment => { nodes => {} } });
 is_deeply([ map { [ $_->{code}, $_->{node} ] } @{ $answer->{errors} } ], [ [ 'anchor_not_proposer', 'a' ] ], 'one group after the other');
-$answer = plan($graph, {}, 'a', { form => 'append', fragment => { nodes => { 'x:y' => $noop, '' => $noop } } });
+$answer = planned($graph, {}, 'a', { form => 'append', fragment => { nodes => { 'x:y' => $noop, '' => $noop } } });
 is_deeply([ map { $_->{code} } @{ $answer->{errors} } ], [qw(empty_id reserved_id)], 'errors of a group accumulate');
 is($answer->{cost}, undef, 'then there is no cost');
 is($answer->{hash}, hash_of({ nodes => { p => {}, a => { after => ['p'] }, s => { after => ['a'] } } }), 'and the hash is that of the graph');
-$answer = plan($graph, {}, '-', { form => 'append', fragment => $two });
+$answer = planned($graph, {}, '-', { form => 'append', fragment => $two });
 is($answer->{errors}[0]{code}, 'anchor_unknown', 'a dash is an anchor, not standard input');
 
 # standard input, for any one of the documents
