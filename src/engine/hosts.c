@@ -242,6 +242,27 @@ set_host(PulseEngine *e, PulseHost *host, const PulseHostRow *row)
 	}
 }
 
+/*
+ * A worker that starts anew knows what its predecessor had learned, unless the host has
+ * been changed since: a Retry-After outlives the process that heard it.
+ */
+static void
+remember(PulseHost *host, const PulseHostRow *row)
+{
+	if (row->opened_at > row->changed_at)
+	{
+		host->open = row->open;
+		host->opened_at = row->opened_at;
+		host->retry_at = row->retry_at;
+		host->trips = row->open ? 1 : 0;
+	}
+	if (row->throttled_until > row->changed_at)
+		host->throttled_until = row->throttled_until;
+	if (row->reason != NULL)
+		strlcpy(host->reason, row->reason, sizeof(host->reason));
+	host->changed_at = row->changed_at; /* this is not the news set_host looks for */
+}
+
 static int
 compare_actions(const void *a, const void *b)
 {
@@ -305,7 +326,7 @@ pulse_hosts_reload(PulseEngine *e, bool told)
 	 */
 	registry_stale = false;
 	e->registry_loaded = false;
-	rows = pulse_load_hosts(&n);
+	rows = pulse_load_hosts(e->worker, &n);
 	for (int i = 0; i < e->n_hosts; i++)
 		e->hosts[i]->gone = true;
 	for (int i = 0; i < n; i++)
@@ -313,7 +334,10 @@ pulse_hosts_reload(PulseEngine *e, bool told)
 		PulseHost *host = find_host(e, rows[i].name);
 
 		if (host == NULL)
+		{
 			host = new_host(e, rows[i].name);
+			remember(host, &rows[i]);
+		}
 		set_host(e, host, &rows[i]);
 	}
 	e->mended |= e->actions_context != NULL; /* perhaps: what is held finds out */

@@ -23,6 +23,15 @@ row_usec(uint64 row, int col)
 	return isnull ? 0 : (int64) (DatumGetFloat8(d) * 1000000.0);
 }
 
+static TimestampTz
+row_time(uint64 row, int col)
+{
+	bool isnull;
+	Datum d = pulse_row_datum(row, col, &isnull);
+
+	return isnull ? 0 : DatumGetTimestampTz(d);
+}
+
 static int
 row_int(uint64 row, int col)
 {
@@ -51,33 +60,38 @@ row_networks(uint64 row, int col, PulseHostRow *host, MemoryContext context)
 }
 
 PulseHostRow *
-pulse_load_hosts(int *found)
+pulse_load_hosts(int worker, int *found)
 {
 	static PulseStmt stmt = {
 		"SELECT h.name, h.url, h.tenant, h.networks::text[],"
 		" extract(epoch from h.timeout)::float8, h.max_in_flight, h.rate_limit,"
 		" extract(epoch from h.rate_period)::float8, h.ca_file, h.disabled_reason,"
 		" h.credential, greatest(h.changed_at, m.changed_at, b.changed_at),"
-		" m.secret, m.previous, m.file, b.secret, b.file"
+		" m.secret, m.previous, m.file, b.secret, b.file,"
+		" s.circuit = 'open', s.reason, s.opened_at, s.retry_at, s.throttled_until"
 		" FROM _pulse.host h"
 		" LEFT JOIN _pulse.credential m ON m.name = h.credential AND m.kind = 'hmac'"
 		" LEFT JOIN _pulse.credential b ON b.name = h.credential AND b.kind = 'bearer'"
+		" LEFT JOIN _pulse.host_state s ON s.host = h.name AND s.worker = $1"
 		" ORDER BY h.name",
-		0,
-		{ 0 }
+		1,
+		{ INT2OID }
 	};
 	MemoryContext caller = CurrentMemoryContext;
+	Datum args[1];
 	PulseStoreScope scope;
 	PulseHostRow *rows;
 	uint64 count;
 
+	args[0] = Int16GetDatum((int16) worker);
 	pulse_store_enter(&scope);
-	count = pulse_stmt_exec(&stmt, NULL, NULL, true, 0);
+	count = pulse_stmt_exec(&stmt, args, NULL, true, 0);
 	rows = MemoryContextAllocZero(caller, sizeof(PulseHostRow) * Max(count, 1));
 	for (uint64 i = 0; i < count; i++)
 	{
 		PulseHostRow *r = &rows[i];
 		bool isnull;
+		Datum d;
 
 		r->name = pulse_row_text(i, 1, caller);
 		r->url = pulse_row_text(i, 2, caller);
@@ -96,6 +110,12 @@ pulse_load_hosts(int *found)
 		r->hmac_file = pulse_row_text(i, 15, caller);
 		r->bearer = pulse_row_text(i, 16, caller);
 		r->bearer_file = pulse_row_text(i, 17, caller);
+		d = pulse_row_datum(i, 18, &isnull);
+		r->open = !isnull && DatumGetBool(d);
+		r->reason = pulse_row_text(i, 19, caller);
+		r->opened_at = row_time(i, 20);
+		r->retry_at = row_time(i, 21);
+		r->throttled_until = row_time(i, 22);
 	}
 	pulse_store_leave(&scope);
 	*found = (int) count;

@@ -31,6 +31,13 @@ typedef struct PulseHostRow
 	char	   *hmac_file;
 	char	   *bearer;
 	char	   *bearer_file;
+
+	/* what a worker of this number has learned of it, perhaps in an earlier life */
+	bool		open;			/* circuit */
+	char	   *reason;			/* or NULL */
+	TimestampTz opened_at;		/* 0: none, as the others */
+	TimestampTz retry_at;
+	TimestampTz throttled_until;
 } PulseHostRow;
 
 typedef struct PulseActionRow
@@ -44,7 +51,8 @@ typedef struct PulseActionRow
 	bool		read_only;
 } PulseActionRow;
 
-extern PulseHostRow *pulse_load_hosts(int *found);
+/* All hosts, with what worker `worker` has saved of them. */
+extern PulseHostRow *pulse_load_hosts(int worker, int *found);
 extern PulseActionRow *pulse_load_actions(int *found);
 
 /* Remembers what worker `worker` knows of a host; times 0 are NULL. */
