@@ -50,7 +50,8 @@ static const char *const rewrites[] = {
 
 static const char *const budgets[] = {
 	"{\"nodes\":20,\"edges\":1000,\"depth\":9,\"frontier\":9,\"operations\":1}", "null",
-	"{\"nodes\":2}"};
+	"{\"nodes\":2}"
+};
 
 static const char *const words[] = {
 	"\"a\"", "\"b\"", "\"c\"", "\"load\"", "\"ship\"", "\"sorry\"", "\"\"",
