@@ -677,10 +677,17 @@ def idle(b, workload, seconds=6.0):
     cpu = (fine_cpu(pids) - cpu) * 1000 * minute
     # what the background writer and checkpoints log of themselves is not ours
     wal = 0.0
-    if b.q("SELECT pg_current_wal_flush_lsn() > '%s'" % lsn) == "t":
+    upto = b.q("SELECT pg_current_wal_flush_lsn()")
+    if b.q("SELECT '%s'::pg_lsn > '%s'::pg_lsn" % (upto, lsn)) == "t":
         wal = b.session.number(
-            "SELECT sum(record_length) FROM pg_get_wal_records_info('%s', pg_current_wal_flush_lsn())"
-            " WHERE resource_manager NOT IN ('Standby', 'XLOG')" % lsn)
+            "SELECT sum(record_length) FROM pg_get_wal_records_info('%s', '%s')"
+            " WHERE resource_manager NOT IN ('Standby', 'XLOG')" % (lsn, upto))
+        what = b.q(
+            "SELECT string_agg(format('%%s %%s %%s B', n, who, bytes), ', ') FROM"
+            " (SELECT count(*) n, resource_manager || '/' || record_type who, sum(record_length) bytes"
+            " FROM pg_get_wal_records_info('%s', '%s') GROUP BY 2 ORDER BY 3 DESC LIMIT 5) w" % (lsn, upto))
+        if wal > 0:
+            b.note("%s: WAL while asleep: %s" % (workload, what))
     b.figure(workload, "CPU asleep, a minute", cpu, "ms", 50, None, relative=False, less=True)
     b.figure(workload, "WAL asleep, a minute", wal * minute, "bytes", 0, None, relative=False, less=True)
 
