@@ -23,7 +23,8 @@ A comment in the line before a block says what else is expected of it:
 
 http://127.0.0.1:8900 stands for the test host; on a page that shows a file host.py, for that
 host, which is started and tried out; see host_example.py. After the pages the reference is
-compared with what is installed; see reference.py.
+compared with what is installed (see reference.py), and the status table of the host protocol
+is tried (see status_table.py).
 """
 
 import argparse
@@ -39,6 +40,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import host_example  # noqa: E402
 import reference  # noqa: E402
+import status_table  # noqa: E402
 from tap import Tap  # noqa: E402
 
 HOST_URL = "http://127.0.0.1:8900"
@@ -247,12 +249,15 @@ class Page:
                 self.example.stop()
             if self.session is not None:
                 self.session.close()
+                # its workers would use up the slots of the server
+                subprocess.run(["dropdb", self.database], check=True)
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--dir", required=True)
     parser.add_argument("--host-url", required=True)
+    parser.add_argument("--secret", required=True)
     parser.add_argument("pages", nargs="*")
     args = parser.parse_args()
     tap = Tap()
@@ -265,6 +270,7 @@ def main():
         Page(tap, path, args, number).run()
     if not args.pages:
         reference.check(tap, sorted(pages))
+        status_table.check(tap, args.host_url, args.secret)
     sys.exit(tap.done())
 
 
