@@ -31,6 +31,7 @@
 #define EVENTS_PER_ROUND	64
 #define ROUNDS_MAX			32
 #define DEFAULT_IDLE		64
+#define OVERDUE_AFTER		2000000 /* usec beyond a transfer's own timeout */
 
 static int64_t
 now_usec(void)
@@ -197,6 +198,7 @@ multi_open(PulseMux *mux)
 #endif
 	mux->multi = multi;
 	mux->deadline = -1;
+	mux->overdue_at = -1;
 	return true;
 }
 
@@ -363,6 +365,33 @@ check_multi(PulseMux *mux, CURLMcode code)
 		mux->broken = true;
 }
 
+/*
+ * Each transfer ends, whatever curl does: releases of it have been seen to lose one for
+ * ever when memory is short.
+ */
+static void
+end_overdue(PulseMux *mux)
+{
+	int64_t		now = now_usec();
+	PulseTransfer *t;
+	PulseTransfer *next;
+
+	if (mux->overdue_at < 0 || mux->overdue_at > now)
+		return;
+	mux->overdue_at = -1;
+	for (t = mux->active.first; t; t = next)
+	{
+		next = t->next;
+		if (t->overdue_at <= now)
+		{
+			snprintf(t->error, sizeof(t->error), "the HTTP library has lost the exchange");
+			finish(t, CURLE_OPERATION_TIMEDOUT);
+		}
+		else if (mux->overdue_at < 0 || t->overdue_at < mux->overdue_at)
+			mux->overdue_at = t->overdue_at;
+	}
+}
+
 /* ---- the interface ---- */
 
 int
@@ -374,14 +403,17 @@ pulse_mux_fd(const PulseMux *mux)
 int64_t
 pulse_mux_timeout_us(const PulseMux *mux)
 {
+	int64_t		wake = mux->deadline;
 	int64_t		left;
 
 	if (mux->finished.n > 0 || mux->n_doomed > 0 ||
 		(mux->broken && mux->active.n > 0))
 		return 0;
-	if (mux->deadline < 0)
+	if (mux->active.n > 0 && (wake < 0 || mux->overdue_at < wake))
+		wake = mux->overdue_at;
+	if (wake < 0)
 		return -1;
-	left = mux->deadline - now_usec();
+	left = wake - now_usec();
 	return left > 0 ? left : 0;
 }
 
@@ -397,6 +429,9 @@ pulse_mux_start(PulseMux *mux, const PulseHttpRequest *request)
 	t->mux = mux;
 	t->owner = request->owner;
 	t->state = TRANSFER_ACTIVE;
+	t->overdue_at = now_usec() + request->timeout_ms * 1000 + OVERDUE_AFTER;
+	if (mux->overdue_at < 0 || t->overdue_at < mux->overdue_at)
+		mux->overdue_at = t->overdue_at;
 	list_add(&mux->active, t);
 	mux->stats.started++;
 
@@ -504,6 +539,7 @@ pulse_mux_drive(PulseMux *mux)
 			t = next;
 		}
 	}
+	end_overdue(mux);
 	if (mux->broken)
 		rebuild(mux);
 	signals_restore(&old);

@@ -50,6 +50,7 @@ struct PulseTransfer
 	bool		added;			/* to the multi handle */
 	struct curl_slist *headers;
 	char	   *body_out;
+	int64_t		overdue_at;		/* monotonic usec: curl should long have ended it */
 	PulseCidr  *networks;
 	PulseAddressPolicy policy;
 	char		error[CURL_ERROR_SIZE];
@@ -98,6 +99,7 @@ struct PulseMux
 	CURLM	   *multi;
 	int			epoll_fd;
 	int64_t		deadline;		/* monotonic usec; -1: none */
+	int64_t		overdue_at;		/* no active transfer is overdue before; -1: none is active */
 	Watch	   *watches;
 	OpenSocket *open_sockets;	/* by descriptor */
 	int			n_open_sockets; /* length of that array */

@@ -6,7 +6,8 @@
  *						stderr whether the resolving thread could run signal handlers
  *	EPOLL_FAIL=n		the n-th change of an epoll set fails, and all after it
  *	MULTI_FAIL=n		the n-th curl_multi_socket_action reports an internal error
- *	MALLOC_FAIL=n		every n-th allocation fails, once MALLOC_FAIL_AFTER have been made
+ *	MALLOC_FAIL=n		every n-th allocation fails, once MALLOC_FAIL_AFTER have been made; not
+ *						while libraries initialise: releases of OpenSSL 3 hang then
  */
 #define _GNU_SOURCE
 #include <curl/curl.h>
@@ -21,6 +22,8 @@
 #include <time.h>
 
 #undef curl_multi_socket_action
+
+static int	initialising;
 
 static long
 setting(const char *name)
@@ -71,6 +74,18 @@ epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 	return real(epfd, op, fd, event);
 }
 
+CURLcode
+curl_global_init(long flags)
+{
+	CURLcode	(*real) (long) = dlsym(RTLD_NEXT, "curl_global_init");
+	CURLcode	result;
+
+	initialising++;
+	result = real(flags);
+	initialising--;
+	return result;
+}
+
 CURLMcode
 curl_multi_socket_action(CURLM *multi, curl_socket_t s, int bits, int *running)
 {
@@ -103,7 +118,7 @@ starved(void)
 		every = setting("MALLOC_FAIL");
 		after = setting("MALLOC_FAIL_AFTER");
 	}
-	if (every == 0)
+	if (every == 0 || initialising)
 		return 0;
 	n = __sync_add_and_fetch(&calls, 1);
 	return n > after && (n - after) % every == 0;

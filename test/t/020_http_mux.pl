@@ -369,7 +369,7 @@ SKIP:
 		my ($good, $starved) = (0, 0);
 		foreach my $n (2 .. 60)
 		{
-			$r = probe([ (map { call($host, "s$_", undef, activation => "s$n-$_") } 1 .. 4), 'wait', 'stats' ],
+			$r = probe([ (map { call($host, "s$_", undef, activation => "s$n-$_", timeout => 1000) } 1 .. 4), 'wait', 'stats' ],
 				LD_PRELOAD => "$preload", MALLOC_FAIL => $n * 3, MALLOC_FAIL_AFTER => 60 + 7 * $n);
 			my $ended = scalar(@{ $r->{all} }) + scalar(@{ $r->{nomemory} // [] });
 			if ($r->{failed} || ($r->{rc} == 0 && $ended == 4 && $r->{bye}[0]{fds} == 0))
