@@ -675,19 +675,20 @@ def idle(b, workload, seconds=6.0):
     time.sleep(seconds)
     minute = 60 / (time.monotonic() - start)
     cpu = (fine_cpu(pids) - cpu) * 1000 * minute
-    # what the background writer and checkpoints log of themselves is not ours
+    # what others write meanwhile (snapshots of the background writer, pruned pages of the catalog)
+    # is not ours; ours are commits, and pages of our tables and indexes
     wal = 0.0
     upto = b.q("SELECT pg_current_wal_flush_lsn()")
     if b.q("SELECT '%s'::pg_lsn > '%s'::pg_lsn" % (upto, lsn)) == "t":
-        wal = b.session.number(
-            "SELECT sum(record_length) FROM pg_get_wal_records_info('%s', '%s')"
-            " WHERE resource_manager NOT IN ('Standby', 'XLOG')" % (lsn, upto))
-        what = b.q(
-            "SELECT string_agg(format('%%s %%s %%s B', n, who, bytes), ', ') FROM"
-            " (SELECT count(*) n, resource_manager || '/' || record_type who, sum(record_length) bytes"
-            " FROM pg_get_wal_records_info('%s', '%s') GROUP BY 2 ORDER BY 3 DESC LIMIT 5) w" % (lsn, upto))
+        ours = ("FROM pg_get_wal_records_info('%s', '%s') WHERE resource_manager = 'Transaction' OR block_ref ~"
+                " (SELECT 'rel [0-9]+/[0-9]+/(' || string_agg(relfilenode::text, '|') || ') ' FROM pg_class"
+                " WHERE relnamespace = '_pulse'::regnamespace AND relfilenode <> 0)" % (lsn, upto))
+        wal = b.session.number("SELECT sum(record_length) " + ours)
         if wal > 0:
-            b.note("%s: WAL while asleep: %s" % (workload, what))
+            b.note("%s: WAL while asleep: %s" % (workload, b.q(
+                "SELECT string_agg(format('%%s %%s, %%s B', n, who, bytes), '; ') FROM (SELECT count(*) n,"
+                " resource_manager || '/' || record_type || ' ' || left(block_ref, 40) who,"
+                " sum(record_length) bytes %s GROUP BY 2 ORDER BY 3 DESC LIMIT 5) w" % ours)))
     b.figure(workload, "CPU asleep, a minute", cpu, "ms", 50, None, relative=False, less=True)
     b.figure(workload, "WAL asleep, a minute", wal * minute, "bytes", 0, None, relative=False, less=True)
 
