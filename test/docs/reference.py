@@ -137,6 +137,11 @@ def functions(tap):
     tap.same([n for n in named if "pulse." + n in installed], [],
              "functions.md calls nothing planned that is there")
 
+    causes = re.findall(r'\bput\(\s*&?why,\s*[^,]+,\s*[^,]+,\s*"([a-z_ ]+)"', read("src/api/why.c"))
+    rows = table_after(found.get("pulse.why", ""), ["`cause`"])
+    shown = [code for row in rows for code in re.findall(r"`([^`]+)`", row[0])]
+    tap.same(sorted(shown), sorted(set(causes)), "the causes of why() are explained")
+
 
 # ---- views ----
 
