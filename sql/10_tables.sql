@@ -196,6 +196,8 @@ CREATE TABLE _pulse.credential (
 	CONSTRAINT credential_kind CHECK (kind IN ('hmac', 'bearer')),
 	CONSTRAINT credential_source CHECK ((secret IS NULL) <> (file IS NULL))
 );
+-- No policies: rows for the owner only, and none for members of pg_read_all_data.
+ALTER TABLE _pulse.credential ENABLE ROW LEVEL SECURITY;
 
 CREATE TABLE _pulse.host (
 	name text NOT NULL,

@@ -17,7 +17,9 @@ SELECT pg_catalog.pg_extension_config_dump('_pulse.log', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.log_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.host', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.action', '');
-SELECT pg_catalog.pg_extension_config_dump('_pulse.access', '');
+-- a role that is gone would come back as a number, which may be somebody else there
+SELECT pg_catalog.pg_extension_config_dump('_pulse.access',
+	'WHERE role::pg_catalog.oid IN (SELECT r.oid FROM pg_catalog.pg_roles r)');
 
 REVOKE ALL ON ALL TABLES IN SCHEMA _pulse, pulse FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA _pulse FROM PUBLIC;

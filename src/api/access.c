@@ -194,7 +194,10 @@ pulse_access_require_some(PulseLevel level, const char *what)
 char *
 pulse_actor(void)
 {
-	return GetUserNameFromId(GetSessionUserId(), true);
+	char	   *name = GetUserNameFromId(GetSessionUserId(), true);
+
+	/* a session outlives the role that logged in, when that is dropped */
+	return name ? name : psprintf("%u", GetSessionUserId());
 }
 
 Datum

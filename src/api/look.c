@@ -107,7 +107,9 @@ read_nodes(const pg_uuid_t *run, const char **damage)
 	size_t		n;
 
 	*damage = NULL;
-	if (!pulse_view_run(run, &nodes->run))
+	/* before anything else is read: what goes wrong below names the workflow */
+	if (!pulse_view_run(run, &nodes->run) ||
+		!pulse_access_has(PULSE_LEVEL_READ, nodes->run.tenant))
 		pulse_throw_no_run(run);
 	nodes->all = pulse_view_nodes(run, &nodes->n_all);
 	if (nodes->run.content_hash != NULL)
@@ -251,8 +253,6 @@ pulse_sql_run_nodes(PG_FUNCTION_ARGS)
 	run = pulse_arg_uuid(fcinfo, 0, "run");
 	out = pulse_rows_begin(fcinfo);
 	nodes = read_nodes(run, &damage);
-	if (!pulse_access_has(PULSE_LEVEL_READ, nodes->run.tenant))
-		pulse_throw_no_run(run);
 	if (damage != NULL)
 	{
 		put_stored(&out, nodes);
@@ -417,8 +417,6 @@ pulse_sql_timeline(PG_FUNCTION_ARGS)
 	run = pulse_arg_uuid(fcinfo, 0, "run");
 	out = pulse_rows_begin(fcinfo);
 	nodes = pulse_look_nodes(run);
-	if (!pulse_access_has(PULSE_LEVEL_READ, nodes->run.tenant))
-		pulse_throw_no_run(run);
 	lines = timeline(run, nodes, &n);
 	for (int i = 0; i < n; i++)
 	{

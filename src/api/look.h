@@ -23,8 +23,8 @@ typedef struct PulseRunNodes
 } PulseRunNodes;
 
 /*
- * Reads a run that exists, in the current memory context; throws otherwise. The caller
- * has checked the rights.
+ * Reads a run in the current memory context; throws if there is none that the current
+ * user may read.
  */
 extern PulseRunNodes *pulse_look_nodes(const pg_uuid_t *run);
 

@@ -105,14 +105,15 @@ timeout_arg(FunctionCallInfo fcinfo, int n)
 	return PG_ARGISNULL(n) ? -1 : pulse_interval_usec(PG_GETARG_INTERVAL_P(n), "timeout");
 }
 
+/* Asks for the rights again: they may have gone while the caller waited. */
 static void
-read_result(const pg_uuid_t *id, PulseRunResult *result)
+read_result(const pg_uuid_t *id, const char *tenant, PulseRunResult *result)
 {
 	bool		push = !ActiveSnapshotSet();
 
 	if (push)
 		PushActiveSnapshot(GetTransactionSnapshot());
-	if (!pulse_view_result(id, result))
+	if (!pulse_view_result(id, result) || !pulse_access_has(PULSE_LEVEL_READ, tenant))
 		pulse_throw_no_run(id);
 	if (push)
 		PopActiveSnapshot();
@@ -133,7 +134,7 @@ pulse_sql_wait(PG_FUNCTION_ARGS)
 	run = pulse_arg_run(fcinfo, 0, PULSE_LEVEL_READ, false, "wait for a run");
 	refuse_own(run);
 	wait_for(&run->id, run->part, timeout);
-	read_result(&run->id, &result);
+	read_result(&run->id, run->tenant, &result);
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
@@ -194,7 +195,7 @@ pulse_sql_result(PG_FUNCTION_ARGS)
 
 	pulse_api_begin();
 	run = pulse_arg_run(fcinfo, 0, PULSE_LEVEL_READ, false, "read the result of a run");
-	read_result(&run->id, &result);
+	read_result(&run->id, run->tenant, &result);
 	PG_RETURN_JSONB_P(completed_output(&run->id, &result));
 }
 
@@ -231,7 +232,7 @@ pulse_sql_run(PG_FUNCTION_ARGS)
 	pulse_submit_commit();
 
 	wait_for(&run.id, pulse_part_of(&run.id), timeout);
-	read_result(&run.id, &result);
+	read_result(&run.id, a.tenant, &result);
 	if (!result.ended)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -390,6 +390,25 @@ pulse_host_available(PulseEngine *e, PulseHost *host)
 	return true;
 }
 
+/*
+ * What everybody who uses the host may read. The words of a host that several tenants
+ * share are about a call of one of them.
+ */
+static void
+set_reason(PulseHost *host, const PulseAnswer *answer)
+{
+	const PulseJson *status = pulse_json_get(answer->error, "status");
+	bool quoted = pulse_json_get(answer->error, "detail") != NULL ||
+		pulse_json_get(answer->error, "title") != NULL;
+	int64 code;
+
+	if (host->tenant == NULL && quoted && status != NULL && pulse_json_as_int(status, &code))
+		snprintf(host->reason, sizeof(host->reason), "the host answered with status %d",
+				 (int) code);
+	else
+		strlcpy(host->reason, answer->message, sizeof(host->reason));
+}
+
 void
 pulse_host_learn(PulseEngine *e, PulseHost *host, const PulseAnswer *answer)
 {
@@ -411,13 +430,13 @@ pulse_host_learn(PulseEngine *e, PulseHost *host, const PulseAnswer *answer)
 			host->trips++;
 			host->retry_at = e->now + wait;
 			host->unsaved = true;
-			strlcpy(host->reason, answer->message, sizeof(host->reason));
+			set_reason(host, answer);
 			break;
 		case PULSE_ANSWER_THROTTLE:
 			wait = answer->retry_after > 0 ? answer->retry_after : INT64CONST(5000000);
 			host->throttled_until = e->now + wait;
 			host->unsaved = true;
-			strlcpy(host->reason, answer->message, sizeof(host->reason));
+			set_reason(host, answer);
 			break;
 		case PULSE_ANSWER_RETRY:
 		case PULSE_ANSWER_UNKNOWN:

@@ -242,8 +242,10 @@ pulse_access_grant(Oid role, PulseLevel level, ArrayType *tenants, const char *b
 
 	pulse_store_enter(&scope);
 	done = pulse_stmt_exec(&stmt, args, nulls, false, 0) > 0;
-	grant_level(name, level);
+
+	/* first: what follows ends a command, so a rollback undoes what caches read until then */
 	changed();
+	grant_level(name, level);
 	pulse_store_leave(&scope);
 	return done;
 }
@@ -275,11 +277,11 @@ pulse_access_revoke(Oid role, const PulseLevel *level)
 	{
 		int			n;
 
+		changed();
 		revoke_everything(name);
 		n = levels_of(role, left);
 		for (int i = 0; i < n; i++)
 			grant_level(name, left[i]);
-		changed();
 	}
 	pulse_store_leave(&scope);
 	return done;
