@@ -117,6 +117,6 @@ pulse_body_headers(PulseEngine *e, PulseCall *call, TimestampTz now,
 	h.traceparent = call->traceparent;
 	h.user_agent = "pulse/" PULSE_VERSION " (PostgreSQL " PG_MAJORVERSION ")";
 	h.attempt = call->attempt;
-	h.wait_seconds = (int) (call->timeout / 1000000);
+	h.wait_seconds = 0;			/* 202 cannot be honoured yet: do not ask for it */
 	return pulse_request_headers(headers, &h);
 }
