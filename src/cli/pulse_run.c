@@ -15,6 +15,7 @@
 #include "cli/input.h"
 #include "cli/run_main.h"
 #include "core/draw.h"
+#include "core/format.h"
 #include "core/inspect.h"
 #include "core/rewrite.h"
 
@@ -57,6 +58,7 @@ static const char usage_text[] =
 	"  pulse-run inspect GRAPH [STATE]\n"
 	"  pulse-run plan-rewrite GRAPH STATE ANCHOR REWRITE [BUDGET]\n"
 	"  pulse-run draw FILE [--format text|mermaid]\n"
+	"  pulse-run fmt FILE\n"
 	"  pulse-run run GRAPH [OPTION ...]\n"
 	"  pulse-run --help | --version\n"
 	"\n"
@@ -66,6 +68,7 @@ static const char usage_text[] =
 	"  plan-rewrite   says whether the node ANCHOR may put a fragment into the graph, what\n"
 	"                 that costs, and what comes of it; 0 also if it may not\n"
 	"  draw           draws a workflow\n"
+	"  fmt            prints a workflow in its canonical form\n"
 	"  run            runs a workflow in memory; \"pulse-run run --help\" says how\n"
 	"\n"
 	"FILE, GRAPH, STATE, REWRITE and BUDGET are JSON documents; \"-\" is standard input.\n"
@@ -205,11 +208,34 @@ run_draw(const Call *call)
 	return print(&out, EXIT_VALID);
 }
 
+static int
+run_fmt(const Call *call)
+{
+	const PulseJson *doc;
+	PulseGraph *graph = NULL;
+	PulseDiag diag;
+	StringInfoData out;
+
+	pulse_diag_init(&diag, call->arena);
+	if (!pulse_input_read(call->files[0], "$", call->arena, &doc, &diag))
+		return EXIT_USAGE;
+	if (doc != NULL)
+		graph = pulse_graph_read(doc, PULSE_GRAPH_DEFINE, &diag);
+	if (graph == NULL)
+		return print_findings(&diag);
+
+	initStringInfo(&out);
+	pulse_graph_format(&out, graph);
+	pulse_graph_free(graph);
+	return print(&out, EXIT_VALID);
+}
+
 static const Command commands[] = {
 	{ "validate", 1, 1, false, false, run_validate },
 	{ "inspect", 1, 2, false, false, run_inspect },
 	{ "plan-rewrite", 4, 5, false, true, run_plan_rewrite },
 	{ "draw", 1, 1, true, false, run_draw },
+	{ "fmt", 1, 1, false, false, run_fmt },
 };
 
 static int pg_attribute_printf(1, 2)

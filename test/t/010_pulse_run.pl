@@ -151,6 +151,26 @@ like($out, qr/^flowchart TD\n/, 'as Mermaid');
 is($status, 1, 'draw of an invalid file');
 ok(!$json->decode($out)->{valid}, 'gives findings');
 
+# fmt
+($status, $out, $err) = run(undef, 'fmt', $good);
+is($status, 0, 'fmt');
+is($err, '', 'no noise');
+is_deeply($json->decode($out), $json->decode(slurp($good)), 'says the same');
+is($out, <<'EOT', 'in canonical form');
+{
+  "nodes": {
+    "a": {"noop": true},
+    "b": {"action": "x", "input": {"$": "$.nodes.a"}, "after": ["a"]}
+  }
+}
+EOT
+($status, $same) = run($out, 'fmt', '-');
+is($same, $out, 'of which the canonical form is the same');
+($status, $out) = run(undef, 'fmt', $bad);
+is($status, 1, 'fmt of an invalid file');
+ok(!$json->decode($out)->{valid}, 'gives findings');
+refused([ 'fmt', $good, $good ], qr/no more than 1 file/, 'fmt of two files');
+
 # help and version
 for my $args ([qw(--help)], [qw(-h)], [qw(draw --help)])
 {
