@@ -123,7 +123,7 @@ pulse_sql_draw(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("there is no format \"%s\"", format),
-				 errdetail("Formats are text and mermaid.")));
+				 errdetail("Formats are " PULSE_DRAW_FORMATS ".")));
 	tenant = pulse_arg_tenant(fcinfo, 2);
 	initStringInfo(&d.out);
 	switch (type)

@@ -57,7 +57,7 @@ static const char usage_text[] =
 	"  pulse-run validate FILE\n"
 	"  pulse-run inspect GRAPH [STATE]\n"
 	"  pulse-run plan-rewrite GRAPH STATE ANCHOR REWRITE [BUDGET]\n"
-	"  pulse-run draw FILE [--format text|mermaid]\n"
+	"  pulse-run draw FILE [--format text|mermaid|dot]\n"
 	"  pulse-run fmt FILE\n"
 	"  pulse-run run GRAPH [OPTION ...]\n"
 	"  pulse-run --help | --version\n"
@@ -294,13 +294,13 @@ parse_words(const Command *command, int argc, char **argv, Call *call)
 		else if (command->takes_format && strcmp(word, "--format") == 0)
 		{
 			if (++i == argc)
-				return usage_error("--format needs a value: text or mermaid");
+				return usage_error("--format needs a value: " PULSE_DRAW_FORMATS);
 			format = argv[i];
 		}
 		else
 			return usage_error("%s has no option \"%s\"", command->name, word);
 		if (!pulse_draw_format_parse(format, &call->format))
-			return usage_error("there is no format \"%s\", only text and mermaid", format);
+			return usage_error("there is no format \"%s\", only " PULSE_DRAW_FORMATS, format);
 	}
 	if (call->n_files < command->min_files)
 		return usage_error("%s needs %s", command->name,

@@ -17,6 +17,23 @@
 /* Bytes of a user's text that are shown. */
 #define MAX_SHOWN 60
 
+static const PulseDrawStyle styles[] = {
+	[PULSE_PENDING] = { "○", "#f4f4f5", "#a1a1aa", "#3f3f46", false },
+	[PULSE_RUNNING] = { "◐", "#dbeafe", "#2563eb", "#1e3a8a", false },
+	[PULSE_WAITING] = { "◷", "#fef3c7", "#d97706", "#78350f", false },
+	[PULSE_INTERRUPTED] = { "◌", "#ffedd5", "#ea580c", "#7c2d12", true },
+	[PULSE_COMPLETED] = { "●", "#dcfce7", "#16a34a", "#14532d", false },
+	[PULSE_REWRITTEN] = { "◆", "#ede9fe", "#7c3aed", "#4c1d95", false },
+	[PULSE_SKIPPED] = { "⊘", "#fafafa", "#a1a1aa", "#71717a", true },
+	[PULSE_FAILED] = { "✗", "#fee2e2", "#dc2626", "#7f1d1d", false },
+};
+
+const PulseDrawStyle *
+pulse_draw_style(PulseStatus status)
+{
+	return &styles[status];
+}
+
 bool
 pulse_draw_format_parse(const char *s, PulseDrawFormat *format)
 {
@@ -24,6 +41,8 @@ pulse_draw_format_parse(const char *s, PulseDrawFormat *format)
 		*format = PULSE_DRAW_TEXT;
 	else if (strcmp(s, "mermaid") == 0)
 		*format = PULSE_DRAW_MERMAID;
+	else if (strcmp(s, "dot") == 0)
+		*format = PULSE_DRAW_DOT;
 	else
 		return false;
 	return true;
@@ -117,6 +136,9 @@ pulse_draw(StringInfo out, const PulseGraph *graph, const PulseStatus *status,
 			break;
 		case PULSE_DRAW_MERMAID:
 			pulse_draw_mermaid(out, graph, status);
+			break;
+		case PULSE_DRAW_DOT:
+			pulse_draw_dot(out, graph, status);
 			break;
 	}
 }

@@ -1,9 +1,9 @@
 /*
  * draw.h
- *		Pictures of a graph as text: a layered outline and Mermaid.
+ *		Pictures of a graph: an outline in text, Mermaid, and Graphviz DOT.
  *
  * Labels are escaped for their format; a status vector colours and marks the
- * nodes. (DOT and SVG come with the authoring aids.)
+ * nodes.
  */
 #ifndef PULSE_CORE_DRAW_H
 #define PULSE_CORE_DRAW_H
@@ -14,8 +14,12 @@
 typedef enum PulseDrawFormat
 {
 	PULSE_DRAW_TEXT,
-	PULSE_DRAW_MERMAID
+	PULSE_DRAW_MERMAID,
+	PULSE_DRAW_DOT
 } PulseDrawFormat;
+
+/* The names of the formats, for messages. */
+#define PULSE_DRAW_FORMATS "text, mermaid and dot"
 
 extern bool pulse_draw_format_parse(const char *s, PulseDrawFormat *format);
 

@@ -16,17 +16,6 @@
 
 #include "core/draw_private.h"
 
-static const char *const styles[] = {
-	[PULSE_PENDING] = "fill:#f4f4f5,stroke:#a1a1aa,color:#3f3f46",
-	[PULSE_RUNNING] = "fill:#dbeafe,stroke:#2563eb,color:#1e3a8a",
-	[PULSE_WAITING] = "fill:#fef3c7,stroke:#d97706,color:#78350f",
-	[PULSE_INTERRUPTED] = "fill:#ffedd5,stroke:#ea580c,color:#7c2d12,stroke-dasharray:4 3",
-	[PULSE_COMPLETED] = "fill:#dcfce7,stroke:#16a34a,color:#14532d",
-	[PULSE_REWRITTEN] = "fill:#ede9fe,stroke:#7c3aed,color:#4c1d95",
-	[PULSE_SKIPPED] = "fill:#fafafa,stroke:#a1a1aa,color:#71717a,stroke-dasharray:4 3",
-	[PULSE_FAILED] = "fill:#fee2e2,stroke:#dc2626,color:#7f1d1d",
-};
-
 static void
 put_label(StringInfo out, const char *s)
 {
@@ -114,6 +103,7 @@ pulse_draw_mermaid(StringInfo out, const PulseGraph *graph, const PulseStatus *s
 		return;
 	for (int k = PULSE_PENDING; k <= PULSE_FAILED; k++)
 	{
+		const PulseDrawStyle *style = pulse_draw_style((PulseStatus) k);
 		bool any = false;
 
 		for (int i = 0; i < graph->n_nodes; i++)
@@ -121,8 +111,9 @@ pulse_draw_mermaid(StringInfo out, const PulseGraph *graph, const PulseStatus *s
 			if ((int) status[i] != k)
 				continue;
 			if (!any)
-				appendStringInfo(out, "    classDef %s %s\n    class ",
-								 pulse_status_name((PulseStatus) k), styles[k]);
+				appendStringInfo(out, "    classDef %s fill:%s,stroke:%s,color:%s%s\n    class ",
+								 pulse_status_name((PulseStatus) k), style->fill, style->stroke,
+								 style->ink, style->dashed ? ",stroke-dasharray:4 3" : "");
 			appendStringInfo(out, "%sn%d", any ? "," : "", i);
 			any = true;
 		}

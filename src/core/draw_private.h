@@ -7,6 +7,18 @@
 
 #include "core/draw.h"
 
+/* How a status looks, whatever the format. */
+typedef struct PulseDrawStyle
+{
+	const char *mark;	/* one character */
+	const char *fill;	/* colours, as #rrggbb */
+	const char *stroke; /* of the border */
+	const char *ink;	/* of text */
+	bool dashed;		/* the border */
+} PulseDrawStyle;
+
+extern const PulseDrawStyle *pulse_draw_style(PulseStatus status);
+
 /*
  * What a node does, as one line without control characters, such as
  * "action orders.load" or "delay 5m, when $.input.late".
@@ -17,5 +29,7 @@ extern void pulse_draw_text(StringInfo out, const PulseGraph *graph,
 							const PulseStatus *status);
 extern void pulse_draw_mermaid(StringInfo out, const PulseGraph *graph,
 							   const PulseStatus *status);
+extern void pulse_draw_dot(StringInfo out, const PulseGraph *graph,
+						   const PulseStatus *status);
 
 #endif

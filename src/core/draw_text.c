@@ -26,6 +26,7 @@
 #include "core/draw.h"
 
 #include "core/draw_private.h"
+#include "core/layout.h"
 
 #define MAX_LANES 24
 #define MAX_ID_WIDTH 40
@@ -35,17 +36,6 @@
 #define DOWN 2
 #define LEFT 4
 #define RIGHT 8
-
-static const char *const marks[] = {
-	[PULSE_PENDING] = "○",
-	[PULSE_RUNNING] = "◐",
-	[PULSE_WAITING] = "◷",
-	[PULSE_INTERRUPTED] = "◌",
-	[PULSE_COMPLETED] = "●",
-	[PULSE_REWRITTEN] = "◆",
-	[PULSE_SKIPPED] = "⊘",
-	[PULSE_FAILED] = "✗",
-};
 
 static const char *const boxes[16] = {
 	[0] = " ",
@@ -90,49 +80,6 @@ typedef struct Drawing
 	int width;	  /* lanes ever in use at once */
 	int id_width;
 } Drawing;
-
-/* Longest path from a root; and the order of lines. */
-static void
-make_layers(Drawing *d, PulseArena *arena)
-{
-	const PulseGraph *graph = d->graph;
-	size_t n = (size_t) graph->n_nodes;
-	int *open = pulse_arena_alloc(arena, sizeof(int) * n);
-	int *topo = pulse_arena_alloc(arena, sizeof(int) * n);
-	int *by_rank = pulse_arena_alloc(arena, sizeof(int) * n);
-	int *start = pulse_arena_zalloc(arena, sizeof(int) * (n + 1));
-	int filled = 0;
-
-	d->layer = pulse_arena_zalloc(arena, sizeof(int) * n);
-	d->order = pulse_arena_alloc(arena, sizeof(int) * n);
-	for (int i = 0; i < graph->n_nodes; i++)
-	{
-		open[i] = graph->nodes[i]->n_preds;
-		by_rank[graph->nodes[i]->rank] = i;
-		if (open[i] == 0)
-			topo[filled++] = i;
-	}
-	for (int k = 0; k < filled; k++)
-	{
-		const PulseNode *def = graph->nodes[topo[k]];
-
-		for (int s = 0; s < def->n_succs; s++)
-		{
-			int to = def->succs[s];
-
-			d->layer[to] = Max(d->layer[to], d->layer[topo[k]] + 1);
-			if (--open[to] == 0)
-				topo[filled++] = to;
-		}
-	}
-
-	for (int i = 0; i < graph->n_nodes; i++)
-		start[d->layer[i] + 1]++;
-	for (int i = 0; i < graph->n_nodes; i++)
-		start[i + 1] += start[i];
-	for (int i = 0; i < graph->n_nodes; i++)
-		d->order[start[d->layer[by_rank[i]]]++] = by_rank[i];
-}
 
 /* Takes a free lane, to the right of `from` if there is one. */
 static int
@@ -188,7 +135,7 @@ put_label(const Drawing *d, int node)
 static const char *
 mark(const Drawing *d, int node)
 {
-	return marks[d->status != NULL ? d->status[node] : PULSE_PENDING];
+	return pulse_draw_style(d->status != NULL ? d->status[node] : PULSE_PENDING)->mark;
 }
 
 static void
@@ -361,7 +308,8 @@ pulse_draw_text(StringInfo out, const PulseGraph *graph, const PulseStatus *stat
 	d.status = status;
 	d.lane_of = pulse_arena_alloc(arena, sizeof(int) * (size_t) graph->n_nodes);
 	d.lanes = pulse_arena_alloc(arena, sizeof(int) * (size_t) graph->n_nodes);
-	make_layers(&d, arena);
+	d.layer = pulse_layout_layers(graph, arena);
+	d.order = pulse_layout_reading_order(graph, d.layer, arena);
 	for (int i = 0; i < graph->n_nodes; i++)
 		d.id_width = Max(d.id_width, Min((int) graph->nodes[i]->id_len, MAX_ID_WIDTH));
 

@@ -192,6 +192,8 @@ test_large(uint64 seed)
 		bad += count_lines(out, "noop") != n;
 		out = drawing(g, NULL, PULSE_DRAW_MERMAID);
 		bad += count_lines(out, "-->") != g->n_edges;
+		out = drawing(g, NULL, PULSE_DRAW_DOT);
+		bad += count_lines(out, " -> ") != g->n_edges || count_lines(out, "label=") != n;
 		pulse_graph_free(g);
 		pfree(text.data);
 		pulse_arena_reset(arena);
@@ -213,6 +215,38 @@ test_large(uint64 seed)
 	pfree(text.data);
 }
 
+static void
+test_dot(void)
+{
+	static const PulseStatus some[] = {PULSE_COMPLETED, PULSE_SKIPPED, PULSE_PENDING};
+
+	draws("{'nodes': {'a': {'action': 'x', 'on_error': {'goto': 'h'}}, 'h': {'noop': true},"
+		  "'b': {'signal': 's<\\\"&\\\\n>', 'after': ['a']}}}",
+		  some, PULSE_DRAW_DOT,
+		  "digraph pulse {\n"
+		  "    node [fontname=\"sans-serif\", fontsize=11];\n"
+		  "    edge [fontname=\"sans-serif\", fontsize=9];\n"
+		  "    n0 [shape=box, label=\"a\\naction x\\n● completed\", style=\"filled\", "
+		  "fillcolor=\"#dcfce7\", color=\"#16a34a\", fontcolor=\"#14532d\"];\n"
+		  "    n1 [shape=hexagon, label=\"b\\nsignal s<\\\"&\\\\n>\\n⊘ skipped\", style=\"filled,dashed\", "
+		  "fillcolor=\"#fafafa\", color=\"#a1a1aa\", fontcolor=\"#71717a\"];\n"
+		  "    n2 [shape=ellipse, label=\"h\\nnoop, on error of a\\n○ pending\", style=\"filled\", "
+		  "fillcolor=\"#f4f4f5\", color=\"#a1a1aa\", fontcolor=\"#3f3f46\"];\n"
+		  "    n0 -> n1;\n"
+		  "    n0 -> n2 [style=dashed, label=\"error\"];\n"
+		  "}\n",
+		  "statuses, a handler, escapes");
+	draws("{'nodes': {'a': {'pure': 1}, 'b': {'delay': '1 s'}, 'c': {'noop': true}}}", NULL, PULSE_DRAW_DOT,
+		  "digraph pulse {\n"
+		  "    node [fontname=\"sans-serif\", fontsize=11];\n"
+		  "    edge [fontname=\"sans-serif\", fontsize=9];\n"
+		  "    n0 [shape=box, label=\"a\\npure\", style=\"rounded\"];\n"
+		  "    n1 [shape=octagon, label=\"b\\ndelay 1s\"];\n"
+		  "    n2 [shape=ellipse, label=\"c\"];\n"
+		  "}\n",
+		  "shapes");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -225,6 +259,7 @@ main(int argc, char **argv)
 	ok(!pulse_draw_format_parse("svg", &format), "no format");
 	test_text();
 	test_mermaid();
+	test_dot();
 	test_large(seed);
 	pulse_arena_free(arena);
 	return tap_done();

@@ -147,6 +147,8 @@ like($out, qr/\xe2\x97\x8b   a  noop\n/, 'as text');
 is($same, $out, 'text is the default');
 ($status, $out) = run(undef, 'draw', $spec, '--format=mermaid');
 like($out, qr/^flowchart TD\n/, 'as Mermaid');
+($status, $out) = run(undef, 'draw', $spec, '--format=dot');
+like($out, qr/^digraph pulse \{\n.*n0 -> n1;\n.*\}\n\z/s, 'for Graphviz');
 ($status, $out) = run(undef, 'draw', $bad);
 is($status, 1, 'draw of an invalid file');
 ok(!$json->decode($out)->{valid}, 'gives findings');
