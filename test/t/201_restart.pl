@@ -69,7 +69,8 @@ $run = $node->safe_psql('postgres', q[
 	SELECT pulse.submit_graph('{"nodes": {"a": {"action": "test.a", "retry": {"initial": "100 ms", "factor": 1, "max_attempts": 1000}}}}', '"x"')]);
 ok(until_sql($node, 'postgres', qq[SELECT count(*) > 2 FROM pulse.attempts WHERE run = '$run' AND class = 'network']),
 	'attempts at a host that is away');
-$node->restart('immediate');
+$node->stop('immediate');
+$node->start;
 $host->begin;
 is(finished($node, 'postgres', $run), 'completed', 'the host is back');
 $host->ledger_ok(2 * $runs + 2, 'each effect once');
