@@ -176,8 +176,8 @@ sub ledger_ok
 	IPC::Run::run([ 'python3', '-B', $program, $self->{ledger}, '--expect-keys', $keys, @options ],
 		'>', \$out, '2>', \$err);
 	my $ok = $? == 0;
-	ok($ok, $name) or diag("$out$err");
-	note($out);
+	ok($ok, $name) or diag(substr("$out$err", 0, 2000));
+	note((split /\n/, $out)[0] // '');
 	return;
 }
 
