@@ -240,7 +240,8 @@ delay_due(PulseStep *step, const PulseNode *def, const PulseJson *root,
 		return pulse_timestamp_parse(value->u.text, value->len, due, why);
 	if (!pulse_duration_parse(value->u.text, value->len, &usec, why))
 		return false;
-	*due = usec > MAX_DELAY ? step->now + usec : step->now + Max(usec, 0);
+	/* what is too long stays so, without an overflow */
+	*due = step->now + Min(Max(usec, 0), MAX_DELAY + 1);
 	return true;
 }
 
@@ -294,6 +295,13 @@ activate_action(PulseStep *step, PulseRunState *run, int node, const PulseJson *
 	const PulseJson *input;
 	const char *why;
 
+	/* after a long stop or pause: no call for which no time is left */
+	if (n->total_deadline != 0 && step->now >= n->total_deadline)
+	{
+		pulse_step_fail(step, run, node,
+						pulse_step_error(step, "timeout", "total_timeout has passed"));
+		return;
+	}
 	if (def->input != NULL)
 	{
 		input = pulse_template_eval(def->input, root, step->scratch,

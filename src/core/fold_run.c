@@ -195,7 +195,8 @@ fold_retry(PulseStep *step, PulseRunState *run, const PulseFact *fact)
 		revive(step, run);
 		return;
 	}
-	if (run->status != PULSE_RUN_PENDING || run->counts[PULSE_WAITING] == 0)
+	if ((run->status != PULSE_RUN_PENDING && run->status != PULSE_RUN_PAUSED) ||
+		run->counts[PULSE_WAITING] == 0)
 		return;
 
 	/* a live run: the calls whose outcome is unknown may be repeated */
@@ -208,6 +209,7 @@ fold_retry(PulseStep *step, PulseRunState *run, const PulseFact *fact)
 		log_line(step, i, fact, "retry");
 		pulse_state_set(run, i, PULSE_PENDING, PULSE_REASON_NONE);
 		n->tries = 0;
+		n->total_deadline = 0; /* the operator may have taken long */
 		pulse_step_touch(step, run, i);
 		pulse_state_push_ready(run, i);
 	}
@@ -235,11 +237,19 @@ fold_skip(PulseStep *step, PulseRunState *run, const PulseFact *fact)
 		log_line(step, node, fact, "skip refused: not all ancestors have ended");
 		return;
 	}
+	if (run->started_at == 0 && run->start_at > step->now)
+	{
+		/* a node that ends would start the run before its time */
+		log_line(step, node, fact, "skip refused: the run has not started");
+		return;
+	}
 	log_line(step, node, fact, with_reason(step, "skip", fact->reason));
 	if (pulse_run_status_terminal(run->status))
 		revive(step, run);
-	else if (run->started_at == 0)
-		run->started_at = step->now;
+	else
+		fold_start(step, run);
+	if (pulse_run_status_terminal(run->status))
+		return; /* its deadline is over */
 
 	if (n->status == PULSE_RUNNING)
 		pulse_step_interrupt(step, run, node, PULSE_REASON_CANCELLED);
@@ -306,6 +316,10 @@ pulse_fold_run_fact(PulseStep *step, PulseRunState *run, const PulseFact *fact)
 			log_line(step, -1, fact, with_reason(step, "pause", fact->reason));
 			run->status = PULSE_RUN_PAUSED;
 			(void) pulse_step_command(step, PULSE_CMD_RUN, -1);
+
+			/* paused before it was taken up, it would not be found for its start */
+			if (run->started_at == 0 && run->deadline != 0)
+				pulse_step_run_timer(step, PULSE_CMD_TIMER_SET, PULSE_TIMER_DEADLINE, run->deadline);
 			break;
 		case PULSE_FACT_RESUME:
 			if (run->status != PULSE_RUN_PAUSED)

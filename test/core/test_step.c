@@ -796,12 +796,75 @@ test_arithmetic(void)
 	ok(true, "jitter stays within its bounds");
 }
 
+/* Operators and deadlines in states that are easily forgotten. */
+static void
+test_corners(void)
+{
+	Bench b;
+	PulseFact f = { 0 };
+
+	f.kind = PULSE_FACT_SKIP;
+	f.payload = &pulse_json_null;
+
+	bench_open(&b, "{\"nodes\": {\"a\": {\"signal\": \"s\"}, \"b\": {\"signal\": \"s\", \"after\": [\"a\"]}}}");
+	b.run->start_at = T0 + 10 * SEC;
+	fact(&b, PULSE_FACT_START);
+	f.node = node(&b, "a");
+	feed(&b, &f, 1);
+	is(status(&b, "a"), "pending", "a skip does not start a run before its time");
+	is_int(count(&b, PULSE_CMD_LOG), 1, "and says so");
+	b.run->start_at = 0;
+	b.run->deadline = T0 + 60 * SEC;
+	feed(&b, &f, 1);
+	is(status(&b, "a"), "completed", "a skip before the run is taken up");
+	is(status(&b, "b"), "waiting/signal", "starts it");
+	is_int(count(&b, PULSE_CMD_TIMER_SET), 1, "with its deadline");
+	bench_close(&b);
+
+	bench_open(&b, "{\"nodes\": {\"a\": {\"signal\": \"s\"}}}");
+	b.run->deadline = T0 + 60 * SEC;
+	fact(&b, PULSE_FACT_PAUSE);
+	is_int(count(&b, PULSE_CMD_TIMER_SET), 1, "a run paused before it is taken up keeps its deadline");
+	b.now = T0 + 60 * SEC;
+	fact(&b, PULSE_FACT_DEADLINE);
+	is(pulse_run_status_name(b.run->status), "timed_out", "and ends by it");
+	bench_close(&b);
+
+	bench_open(&b, "{\"nodes\": {\"a\": {\"action\": \"x.a\", \"total_timeout\": \"10 s\"}}}");
+	repeatable = false;
+	fact(&b, PULSE_FACT_START);
+	fails(&b, "a", PULSE_OUTCOME_UNKNOWN, true);
+	fact(&b, PULSE_FACT_PAUSE);
+	b.now = T0 + 60 * SEC;
+	fact(&b, PULSE_FACT_RETRY);
+	is(status(&b, "a"), "pending", "an operator's retry counts in a paused run");
+	fact(&b, PULSE_FACT_RESUME);
+	is(status(&b, "a"), "running", "which calls it when it goes on");
+	ok(ns(&b, "a")->total_deadline == b.now + 10 * SEC, "with all of its time");
+	bench_close(&b);
+
+	bench_open(&b, "{\"nodes\": {\"a\": {\"action\": \"x.a\", \"total_timeout\": \"10 s\"}}}");
+	fact(&b, PULSE_FACT_START);
+	b.now = T0 + 60 * SEC;
+	fact(&b, PULSE_FACT_RECOVER);
+	is_int(count(&b, PULSE_CMD_DISPATCH), 0, "no call when no time is left for it");
+	is(status(&b, "a"), "failed", "but the end of the node");
+	bench_close(&b);
+
+	bench_open(&b, "{\"nodes\": {\"a\": {\"delay\": {\"$\": \"$.input\"}}}}");
+	b.run->input = json(&b, "\"9223372036854 s\"");
+	fact(&b, PULSE_FACT_START);
+	is(status(&b, "a"), "failed", "a delay beyond all bounds is not over at once");
+	bench_close(&b);
+}
+
 int
 main(void)
 {
 	test_arithmetic();
 	test_linear();
 	test_join_and_skip();
+	test_corners();
 	test_retry();
 	test_hold();
 	test_handlers();
