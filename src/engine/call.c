@@ -296,7 +296,7 @@ take_token(PulseEngine *e, PulseHost *host)
 		return true;
 	if (host->tokens_at != 0)
 		host->tokens = Min(host->burst,
-						   host->tokens + host->rate * (double) (e->now - host->tokens_at));
+						   host->tokens + host->rate * (double) Max(e->now - host->tokens_at, 0));
 	host->tokens_at = e->now;
 	if (host->tokens < 1.0)
 		return false;
@@ -379,6 +379,23 @@ pulse_calls_free_slots(PulseEngine *e)
 	return Max(0, Min(slots, max_active(e) - e->n_active));
 }
 
+/* Calls that wait for a slot of a host that moves; the others use their own only. */
+int
+pulse_calls_waiting(PulseEngine *e)
+{
+	int waiting = 0;
+
+	for (int i = 0; i < e->n_hosts; i++)
+	{
+		PulseHost *host = e->hosts[i];
+
+		if (host->queued > 0 &&
+			e->now - dlist_container(PulseCall, link, dlist_head_node(&host->queue))->queued_at <= STUCK_AFTER)
+			waiting += host->queued;
+	}
+	return waiting;
+}
+
 /*
  * Starts what may be started: hosts in turn, each within its slots and its
  * rate, all within pulse.max_in_flight. A host that does not move gives back
@@ -444,6 +461,14 @@ pulse_calls_next_due(PulseEngine *e)
 
 		if (host->queued == 0)
 			continue;
+		if (e->full)
+		{
+			/* then it counts no longer against new runs */
+			TimestampTz stuck = dlist_container(PulseCall, link, dlist_head_node(&host->queue))->queued_at + STUCK_AFTER + 1;
+
+			if (stuck > now)
+				due = Min(due, stuck);
+		}
 		if (host->open && host->retry_at > now)
 			due = Min(due, host->retry_at);
 		else if (host->rate > 0 && host->tokens < 1.0 && host->active < host->slots &&

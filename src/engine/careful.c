@@ -20,6 +20,7 @@
 #include "access/xact.h"
 #include "base/guc.h"
 #include "base/txn.h"
+#include "miscadmin.h"
 #include "utils/resowner.h"
 
 #define SOLO_TRIES	3
@@ -94,7 +95,12 @@ pulse_careful_solo(PulseEngine *e, PulseRun **runs, int n)
 static void
 commit_piece(PulseEngine *e)
 {
+	/* a mark that was lowered must not be committed later than what it is to find */
+	if (e->save_parts)
+		pulse_parts_save(e->part_rows, e->n_parts, false);
 	pulse_txn_commit();
+	e->save_parts = false;
+	memcpy(e->parts_stored, e->part_rows, sizeof(e->parts_stored));
 	for (int i = 0; i < e->n_batch_runs; i++)
 		e->batch_runs[i]->committed |= e->batch_runs[i]->done;
 	pulse_txn_begin("pulse: careful batch");
@@ -131,6 +137,8 @@ work_struck(PulseEngine *e, PulseRun **runs, int n)
 	}
 	(void) pulse_strikes_add(ids, parts, n, NULL);
 	commit_piece(e);
+	e->struck = ids;
+	e->n_struck = n;
 
 	if (n == 1 || e->solo)
 		pulse_careful_solo(e, runs, n);
@@ -220,4 +228,33 @@ pulse_careful_done(PulseEngine *e)
 	if (e->careful && e->recover_at >= e->n_recover &&
 		(e->careful_left <= 0 || (!e->more && !pulse_streams_first_pass(e->streams))))
 		e->careful = false;
+}
+
+/*
+ * The batch has failed, but the process lives: the strikes that it has committed are
+ * taken back, or a full disk would pass for runs that end the process. In no transaction.
+ */
+void
+pulse_careful_failed(PulseEngine *e)
+{
+	if (e->n_struck == 0)
+		return;
+	PG_TRY();
+	{
+		pulse_txn_begin("pulse: taking back strikes");
+		pulse_strikes_take_back(e->struck, e->n_struck);
+		pulse_txn_commit();
+	}
+	PG_CATCH();
+	{
+		/* whatever the matter is, the batch that comes next will say so */
+		if (ProcDiePending)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(e->batch);
+		FlushErrorState();
+		pulse_txn_abort();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(e->context);
+	e->n_struck = 0;
 }

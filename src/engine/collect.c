@@ -43,6 +43,13 @@ batch_run(PulseEngine *e, const pg_uuid_t *id, int part)
 
 	if (run->in_batch)
 		return run;
+	if (e->n_batch_runs == e->cap_batch_runs)
+	{
+		int cap = Max(256, e->cap_batch_runs * 2);
+
+		e->batch_runs = e->batch_runs == NULL ? palloc(sizeof(PulseRun *) * (size_t) cap) : repalloc(e->batch_runs, sizeof(PulseRun *) * (size_t) cap);
+		e->cap_batch_runs = cap;
+	}
 	run->in_batch = true;
 	run->loaded = false;
 	run->missing = false;
@@ -59,11 +66,6 @@ batch_run(PulseEngine *e, const pg_uuid_t *id, int part)
 	run->n_commands = 0;
 	run->n_touched = run->cap_touched = 0;
 
-	if (e->n_batch_runs == e->cap_batch_runs)
-	{
-		e->cap_batch_runs = Max(256, e->cap_batch_runs * 2);
-		e->batch_runs = e->batch_runs == NULL ? palloc(sizeof(PulseRun *) * (size_t) e->cap_batch_runs) : repalloc(e->batch_runs, sizeof(PulseRun *) * (size_t) e->cap_batch_runs);
-	}
 	e->batch_runs[e->n_batch_runs++] = run;
 	return run;
 }
@@ -232,6 +234,9 @@ collect_timers(PulseEngine *e, int limit)
 	}
 	if (found >= limit)
 	{
+		/* those of a part come in order: the next read starts at its last */
+		for (int i = 0; i < found; i++)
+			e->timer_after[e->part_at[rows[i].part]] = rows[i].due;
 		e->more = true;
 		return;
 	}
@@ -355,11 +360,12 @@ static void
 collect_runs(PulseEngine *e, int limit)
 {
 	int taken = 0;
-	int free = pulse_calls_free_slots(e) + MAX_WAITING_CALLS - e->n_queued;
+	int free = pulse_calls_free_slots(e) + MAX_WAITING_CALLS - pulse_calls_waiting(e);
 
 	e->taken_up = 0;
 	e->input_bytes = 0;
-	if (free <= 0)
+	e->full = free <= 0;
+	if (e->full)
 		return;
 	if (e->calls_per_run * limit > free)
 		limit = Max(MIN_PIECE, (int) (free / e->calls_per_run));
@@ -400,4 +406,21 @@ pulse_collect_committed(PulseEngine *e)
 		if (call->taken)
 			pulse_call_retire(e, call);
 	}
+}
+
+/*
+ * After the batch: has a stream been noted while its window was still open? The rows of
+ * transactions that the window's snapshot saw in progress are not in it.
+ */
+bool
+pulse_collect_pending(PulseEngine *e)
+{
+	if (pulse_streams_wanted(e->streams, PULSE_STREAM_INBOX))
+		return true;
+	for (int p = 0; !e->full && p < PULSE_PRIORITIES; p++)
+	{
+		if (pulse_streams_wanted(e->streams, p))
+			return true;
+	}
+	return false;
 }

@@ -131,6 +131,7 @@ pulse_engine_create(int worker, int n_workers, bool test_transport)
 	pulse_txn_begin("pulse: taking over parts");
 	take_parts(e);
 	pulse_txn_commit();
+	memcpy(e->parts_stored, e->part_rows, sizeof(e->parts_stored));
 	MemoryContextSwitchTo(old);
 	e->parts_saved = pulse_now();
 	return e;
@@ -142,14 +143,29 @@ pulse_engine_fd(PulseEngine *e)
 	return e->mux ? pulse_mux_fd(e->mux) : -1;
 }
 
+/* Moments further ahead than they can be set are from before the clock was put back. */
+static bool
+gathering(PulseEngine *e, TimestampTz now)
+{
+	return now < e->gather_until && e->gather_until - now <= GATHER_MAX;
+}
+
+static bool
+backing_off(PulseEngine *e, TimestampTz now)
+{
+	return now < e->retry_at && e->retry_at - now <= BACKOFF_MAX;
+}
+
 int64
 pulse_engine_net_timeout(PulseEngine *e)
 {
 	int64 timeout = e->mux ? pulse_mux_timeout_us(e->mux) : -1;
+	TimestampTz now = pulse_now();
 
-	if (e->n_finished > 0)
+	/* what has finished is no reason to come back while a failed batch backs off */
+	if (e->n_finished > 0 && !backing_off(e, now))
 	{
-		int64 left = Max(e->gather_until - pulse_now(), 0);
+		int64 left = gathering(e, now) ? e->gather_until - now : 0;
 
 		timeout = timeout < 0 ? left : Min(timeout, left);
 	}
@@ -162,7 +178,7 @@ pulse_engine_drive(PulseEngine *e)
 	bool finished = pulse_calls_drive(e);
 
 	return finished && !(e->n_queued > 0 && e->n_finished < pulse_guc_batch_size &&
-						 pulse_now() < e->gather_until);
+						 gathering(e, pulse_now()));
 }
 
 void
@@ -351,9 +367,10 @@ forget(PulseEngine *e)
 
 		call->taken = false;
 		if (run != NULL && run->committed)
-			pulse_call_free(e, call);
+			pulse_call_retire(e, call);	/* its outcome is still pointed to */
 	}
 	pulse_streams_rollback(e->streams);
+	memcpy(e->part_rows, e->parts_stored, sizeof(e->part_rows));
 	e->held_at = 0;
 	e->recover_at = e->recover_from;
 	e->evicted = true;
@@ -451,6 +468,7 @@ batch_failed(PulseEngine *e, ErrorData *error)
 	pulse_txn_abort();
 	MemoryContextSwitchTo(e->context);
 	forget(e);
+	pulse_careful_failed(e);
 	e->stats.errors++;
 	e->failures++;
 
@@ -481,7 +499,7 @@ pulse_engine_batch(PulseEngine *e, PulseHints *hints)
 	volatile bool failed = false;
 
 	e->now = pulse_now();
-	if (e->now < e->retry_at)
+	if (backing_off(e, e->now))
 	{
 		result.failed = true;
 		result.next_due = e->retry_at;
@@ -497,6 +515,7 @@ pulse_engine_batch(PulseEngine *e, PulseHints *hints)
 	e->more = false;
 	e->ended = 0;
 	e->save_parts = false;
+	e->n_struck = 0;
 	e->recover_from = e->recover_at;
 	pulse_writes_init(&e->writes);
 
@@ -522,6 +541,7 @@ pulse_engine_batch(PulseEngine *e, PulseHints *hints)
 	if (!failed)
 	{
 		MemoryContextSwitchTo(e->batch);
+		memcpy(e->parts_stored, e->part_rows, sizeof(e->parts_stored));
 		pulse_collect_committed(e);
 		act(e);
 		e->stats.batches++;
@@ -535,7 +555,7 @@ pulse_engine_batch(PulseEngine *e, PulseHints *hints)
 	result.failed = failed;
 	result.facts = e->facts;
 	result.ended = e->ended;
-	result.more = !failed && e->more;
+	result.more = !failed && (e->more || pulse_collect_pending(e));
 	result.next_due = failed ? e->retry_at : Min(e->next_timer, pulse_calls_next_due(e));
 	return result;
 }

@@ -193,6 +193,7 @@ struct PulseEngine
 	int n_parts;
 	int parts[PULSE_PARTS];
 	PulsePartRow part_rows[PULSE_PARTS]; /* by place in parts[]; as saved */
+	PulsePartRow parts_stored[PULSE_PARTS]; /* the same, as last committed */
 	int part_at[PULSE_PARTS];			 /* place of a part in parts[], -1: not ours */
 	bool save_parts;					 /* a mark must be lowered in this batch */
 	TimestampTz parts_saved;
@@ -209,6 +210,8 @@ struct PulseEngine
 	bool careful; /* the owner before ended badly: strikes first */
 	int			careful_left;	/* runs until that is over */
 	int			n_watched;
+	pg_uuid_t  *struck;			/* runs with a committed strike of this batch; in batch */
+	int			n_struck;
 	uint64		old_xid;		/* runs of earlier transactions may have been touched before */
 	bool		evicted;		/* a live run was dropped from the cache since */
 
@@ -241,6 +244,7 @@ struct PulseEngine
 
 	/* how many calls a run that is taken up brings at once: a running mean */
 	double		calls_per_run;
+	bool		full;			/* no new runs are taken up for the time being */
 	int			taken_up;		/* runs taken up in this batch */
 	TimestampTz gather_until;	/* let answers gather before the next batch */
 	int64		input_bytes;	/* of their inputs */
@@ -281,6 +285,7 @@ extern void pulse_cache_values(PulseEngine *e, PulseRun *run, const int *nodes, 
 /* collect.c: what is new becomes raw facts of runs. */
 extern void pulse_collect(PulseEngine *e, PulseHints *hints);
 extern void pulse_collect_committed(PulseEngine *e);
+extern bool pulse_collect_pending(PulseEngine *e);
 
 /* work.c: facts to commands to writes. */
 extern void pulse_work(PulseEngine *e, PulseRun **runs, int n);
@@ -292,6 +297,7 @@ extern void pulse_work_consumed(PulseEngine *e, PulseRun *run);
 extern void pulse_careful_work(PulseEngine *e);
 extern void pulse_careful_solo(PulseEngine *e, PulseRun **runs, int n);
 extern void pulse_careful_done(PulseEngine *e);
+extern void pulse_careful_failed(PulseEngine *e);
 extern void pulse_careful_unwatch(PulseEngine *e, PulseRun *run);
 
 /* hosts.c: the registry and what is learned of hosts. */
@@ -310,6 +316,7 @@ extern void pulse_call_abort(PulseEngine *e, const pg_uuid_t *run, const char *n
 extern void pulse_calls_abort_run(PulseEngine *e, const pg_uuid_t *run);
 extern void pulse_calls_pump(PulseEngine *e);
 extern int pulse_calls_free_slots(PulseEngine *e);
+extern int pulse_calls_waiting(PulseEngine *e);
 extern TimestampTz pulse_calls_next_due(PulseEngine *e);
 extern bool pulse_calls_drive(PulseEngine *e);
 extern void pulse_call_finish(PulseEngine *e, PulseCall *call, const PulseResponse *response);

@@ -184,6 +184,8 @@ write_commands(PulseEngine *e, PulseRun *run)
 		{
 			case PULSE_CMD_NODE:
 				write_node(e, run, cmd->node);
+				if (e->writes.bytes > FLUSH_BYTES)
+					pulse_writes_flush(&e->writes);
 				break;
 			case PULSE_CMD_RUN:
 				if (!run_written)

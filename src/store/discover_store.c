@@ -97,7 +97,7 @@ pulse_discover_inbox(const PulseRange *ranges, int n, int limit, int *found)
 		" WHERE q.part = u.part AND (q.xid, q.id) > (u.xid, u.id)"
 		" AND q.xid <= u.to_xid ORDER BY q.xid, q.id LIMIT $5) AS i"
 		" LEFT JOIN _pulse.signal s ON i.kind = 'signal' AND s.run = i.run"
-		" AND s.id = i.payload ->> 'id'",
+		" AND s.id = i.payload ->> 'id' AND s.state = 'pending'",
 		5,
 		{ INT2ARRAYOID, XID8ARRAYOID, INT8ARRAYOID, XID8ARRAYOID, INT8OID }
 	};

@@ -461,6 +461,9 @@ run_loop(uint64 my_parts)
 		if (now - last_poll >= pulse_guc_poll_interval * INT64CONST(1000) ||
 			now < last_poll)
 		{
+			/* the clock was put back: moments that were ahead mean nothing */
+			if (now < last_poll)
+				due = now;
 			hints.all = true;
 			last_poll = now;
 			poll = true;
