@@ -167,8 +167,13 @@ revive(PulseStep *step, PulseRunState *run)
 {
 	for (int i = 0; i < run->graph->n_nodes; i++)
 	{
-		if (run->nodes[i].status == PULSE_FAILED ||
-			run->nodes[i].status == PULSE_INTERRUPTED)
+		PulseNodeState *n = &run->nodes[i];
+
+		/* a run that was given up as damaged ended without its nodes */
+		if (n->status == PULSE_RUNNING)
+			n->outcome_unknown = true;
+		if (n->status == PULSE_FAILED || n->status == PULSE_INTERRUPTED ||
+			n->status == PULSE_RUNNING || n->status == PULSE_WAITING)
 			reset_node(step, run, i);
 	}
 	run->status = PULSE_RUN_PENDING;

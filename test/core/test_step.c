@@ -856,6 +856,15 @@ test_corners(void)
 	fact(&b, PULSE_FACT_START);
 	is(status(&b, "a"), "failed", "a delay beyond all bounds is not over at once");
 	bench_close(&b);
+
+	bench_open(&b, "{\"nodes\": {\"a\": {\"action\": \"x.a\"}, \"s\": {\"signal\": \"s\"}}}");
+	fact(&b, PULSE_FACT_START);
+	b.run->status = PULSE_RUN_CANCELLED; /* as pulse_abandon_run does, beside the state */
+	fact(&b, PULSE_FACT_RETRY);
+	is_int(count(&b, PULSE_CMD_DISPATCH), 1, "retry of a run that was given up calls again what was under way");
+	is_int(ns(&b, "a")->attempt, 2, "as the next attempt");
+	is(status(&b, "s"), "waiting/signal", "and waits again");
+	bench_close(&b);
 }
 
 int
