@@ -12,6 +12,7 @@
 
 #include "api/api.h"
 
+#include "access/xact.h"
 #include "base/extension.h"
 #include "base/guc.h"
 #include "catalog/pg_authid.h"
@@ -90,6 +91,11 @@ load(void)
 void
 pulse_api_begin(void)
 {
+	if (IsInParallelMode())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+				 errmsg("pulse cannot be used during a parallel operation"),
+				 errhint("A function that calls pulse must be PARALLEL UNSAFE.")));
 	(void) pulse_extension_require();
 }
 

@@ -377,6 +377,7 @@ static void
 hide_statement(void *arg pg_attribute_unused())
 {
 	errhidestmt(true);
+	errhidecontext(true);
 }
 
 static char *
