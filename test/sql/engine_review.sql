@@ -127,3 +127,34 @@ CALL drain();
 SELECT status FROM ended(:'r');
 SELECT status, count(*) FROM pulse.runs GROUP BY 1 ORDER BY 1;
 SELECT (SELECT count(*) FROM _pulse.inbox) AS inbox, (SELECT count(*) FROM _pulse.timer) AS timer, (SELECT count(*) FROM calls) AS calls;
+
+-- after an unclean end, batches fail through nobody's fault: that is no strike against runs
+SELECT at('20 h');
+SELECT pulse.alter_host('h', rate => 0);
+SELECT pulse.define('plain', '{"nodes": {"plain": {"noop": true}}}');
+SELECT pulse.submit('one') AS r \gset
+CALL drain();
+CREATE FUNCTION full_disk(text) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN
+	IF $1 = 'plain' THEN RAISE 'no space left' USING ERRCODE = 'disk_full'; END IF; RETURN true; END$$;
+ALTER TABLE _pulse.node ADD CONSTRAINT space CHECK (pulse_test.full_disk(node));
+SELECT count(pulse.submit('plain')) FROM generate_series(1, 3);
+CALL kill();
+CALL drain();
+SELECT at('20 h 1 min');
+CALL drain();
+SELECT at('20 h 2 min');
+CALL drain();
+SELECT at('20 h 3 min');
+CALL drain();
+SELECT at('20 h 4 min');
+CALL drain();
+SELECT count(*) FROM _pulse.strike;
+ALTER TABLE _pulse.node DROP CONSTRAINT space;
+SELECT at('20 h 5 min');
+CALL drain();
+SELECT workflow, status, count(*) FROM pulse.runs WHERE workflow = 'plain' OR run = :'r' GROUP BY 1, 2;
+SELECT node, attempt FROM calls;
+SELECT answer(:'r', 'a', 200);
+CALL drain();
+SELECT status FROM ended(:'r');
+SELECT (SELECT count(*) FROM _pulse.inbox) AS inbox, (SELECT count(*) FROM _pulse.timer) AS timer, (SELECT count(*) FROM _pulse.strike) AS strike, (SELECT count(*) FROM calls) AS calls;
