@@ -437,15 +437,13 @@ check_bearer(const char *text)
 static void
 check_directory(const char *file)
 {
-	size_t		len = strlen(pulse_guc_secret_directory);
-
-	if (len == 0)
+	if (pulse_guc_secret_directory[0] == '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("credentials cannot be kept in files"),
 				 errdetail("pulse.secret_directory is not set."),
 				 errhint("ALTER SYSTEM SET pulse.secret_directory = '/etc/pulse'; SELECT pg_reload_conf();")));
-	if (strncmp(file, pulse_guc_secret_directory, len) != 0 || file[len] != '/')
+	if (!pulse_guc_secret_file_allowed(file))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("file of the credential is not in pulse.secret_directory")));

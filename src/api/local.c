@@ -15,6 +15,9 @@
 #include "miscadmin.h"
 #include "store/jsonb.h"
 
+/* What a run may hold in memory, looked at between activations. */
+#define MEMORY_MAX ((Size) 256 * 1024 * 1024)
+
 PG_FUNCTION_INFO_V1(pulse_sql_run_local);
 
 /* Throws if bindings, signals or options are not valid. */
@@ -37,10 +40,19 @@ check_findings(const PulseDiag *diag)
 	}
 }
 
+/* The run is in this context and below it. */
+static MemoryContext run_context;
+
 static void
 check_interrupts(void)
 {
 	CHECK_FOR_INTERRUPTS();
+	if (MemoryContextMemAllocated(run_context, true) > MEMORY_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("run in memory is too large"),
+				 errdetail("It may take %d MB.", (int) (MEMORY_MAX / (1024 * 1024))),
+				 errhint("Use pulse-run, or a durable run, for a graph with so much data.")));
 }
 
 static const PulseJson *
@@ -81,6 +93,7 @@ pulse_sql_run_local(PG_FUNCTION_ARGS)
 	local.signals = &signals;
 	local.options = &options;
 	local.interrupt = check_interrupts;
+	run_context = CurrentMemoryContext;
 
 	run = pulse_local_run(&local);
 	result = pulse_jsonb_write(pulse_local_result(run));

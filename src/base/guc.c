@@ -248,3 +248,14 @@ pulse_guc_database_listed(const char *name)
 	pfree(copy);
 	return listed;
 }
+
+bool
+pulse_guc_secret_file_allowed(const char *file)
+{
+	size_t		len = strlen(pulse_guc_secret_directory);
+
+	while (len > 1 && pulse_guc_secret_directory[len - 1] == '/')
+		len--;
+	return len > 0 && strncmp(file, pulse_guc_secret_directory, len) == 0 &&
+		file[len] == '/' && !path_contains_parent_reference(file);
+}

@@ -42,4 +42,10 @@ extern void pulse_guc_init(void);
 /* Whether pulse.databases names this database. */
 extern bool pulse_guc_database_listed(const char *name);
 
+/*
+ * Whether a credential may be read from this file: it lies in pulse.secret_directory, which is
+ * not empty. Asked when the credential is set and each time the file is read.
+ */
+extern bool pulse_guc_secret_file_allowed(const char *file);
+
 #endif

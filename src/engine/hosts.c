@@ -70,10 +70,16 @@ static char *
 read_secret_file(const char *path, const char **why)
 {
 	char buf[SECRET_FILE_MAX + 1];
-	int fd = OpenTransientFile(path, O_RDONLY | PG_BINARY);
+	int fd;
 	ssize_t n;
 	char *result;
 
+	if (!pulse_guc_secret_file_allowed(path))
+	{
+		*why = psprintf("credential file \"%s\" is not in pulse.secret_directory", path);
+		return NULL;
+	}
+	fd = OpenTransientFile(path, O_RDONLY | PG_BINARY);
 	if (fd < 0)
 	{
 		*why = psprintf("credential file \"%s\" cannot be opened: %m", path);
