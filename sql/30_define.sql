@@ -56,4 +56,4 @@ COMMENT ON FUNCTION pulse.inspect(jsonb, jsonb) IS
 CREATE FUNCTION pulse.draw(what "any", format text DEFAULT 'text', tenant text DEFAULT NULL) RETURNS text
 	LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'pulse_sql_draw';
 COMMENT ON FUNCTION pulse.draw("any", text, text) IS
-	'Draws a graph (jsonb), a workflow (its name) or a run (its id) as text, Mermaid or Graphviz DOT.';
+	'Draws a graph (jsonb), a workflow (its name) or a run (its id) as text, Mermaid, Graphviz DOT or SVG.';

@@ -24,6 +24,20 @@ typedef struct Drawing
 	StringInfoData out;
 } Drawing;
 
+/* Frees nothing: what the kernel holds goes with the transaction. */
+static void
+draw_graph(Drawing *d, const PulseGraph *graph, const PulseStatus *status)
+{
+	if (!pulse_draw_fits(graph, d->format))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("graph is too large to be drawn as svg"),
+				 errdetail("It has %d nodes, svg is drawn of %d at most.",
+						   graph->n_nodes, PULSE_DRAW_SVG_MAX),
+				 errhint("Use the format dot, and Graphviz.")));
+	pulse_draw(&d->out, graph, status, d->format);
+}
+
 static void
 draw_json(Drawing *d, PulseArena *arena, const PulseJson *document, PulseDiag *diag)
 {
@@ -31,7 +45,7 @@ draw_json(Drawing *d, PulseArena *arena, const PulseJson *document, PulseDiag *d
 
 	if (graph == NULL)
 		pulse_throw_findings(diag);
-	pulse_draw(&d->out, graph, NULL, d->format);
+	draw_graph(d, graph, NULL);
 	pulse_graph_free(graph);
 	pulse_arena_free(arena);
 }
@@ -68,7 +82,7 @@ draw_run(Drawing *d, const pg_uuid_t *run)
 {
 	PulseRunNodes *nodes = pulse_look_nodes(run);
 
-	pulse_draw(&d->out, nodes->graph, nodes->shown, d->format);
+	draw_graph(d, nodes->graph, nodes->shown);
 }
 
 static void

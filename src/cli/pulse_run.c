@@ -57,7 +57,7 @@ static const char usage_text[] =
 	"  pulse-run validate FILE\n"
 	"  pulse-run inspect GRAPH [STATE]\n"
 	"  pulse-run plan-rewrite GRAPH STATE ANCHOR REWRITE [BUDGET]\n"
-	"  pulse-run draw FILE [--format text|mermaid|dot]\n"
+	"  pulse-run draw FILE [--format text|mermaid|dot|svg]\n"
 	"  pulse-run fmt FILE\n"
 	"  pulse-run run GRAPH [OPTION ...]\n"
 	"  pulse-run --help | --version\n"
@@ -202,6 +202,15 @@ run_draw(const Call *call)
 	if (graph == NULL)
 		return print_findings(&diag);
 
+	if (!pulse_draw_fits(graph, call->format))
+	{
+		fprintf(stderr,
+				"pulse-run: the graph has %d nodes, svg is drawn of %d at most; "
+				"try --format dot\n",
+				graph->n_nodes, PULSE_DRAW_SVG_MAX);
+		pulse_graph_free(graph);
+		return EXIT_USAGE;
+	}
 	initStringInfo(&out);
 	pulse_draw(&out, graph, NULL, call->format);
 	pulse_graph_free(graph);

@@ -43,6 +43,8 @@ pulse_draw_format_parse(const char *s, PulseDrawFormat *format)
 		*format = PULSE_DRAW_MERMAID;
 	else if (strcmp(s, "dot") == 0)
 		*format = PULSE_DRAW_DOT;
+	else if (strcmp(s, "svg") == 0)
+		*format = PULSE_DRAW_SVG;
 	else
 		return false;
 	return true;
@@ -125,6 +127,12 @@ pulse_draw_describe(StringInfo out, const PulseGraph *graph, int node)
 	}
 }
 
+bool
+pulse_draw_fits(const PulseGraph *graph, PulseDrawFormat format)
+{
+	return format != PULSE_DRAW_SVG || graph->n_nodes <= PULSE_DRAW_SVG_MAX;
+}
+
 void
 pulse_draw(StringInfo out, const PulseGraph *graph, const PulseStatus *status,
 		   PulseDrawFormat format)
@@ -139,6 +147,9 @@ pulse_draw(StringInfo out, const PulseGraph *graph, const PulseStatus *status,
 			break;
 		case PULSE_DRAW_DOT:
 			pulse_draw_dot(out, graph, status);
+			break;
+		case PULSE_DRAW_SVG:
+			pulse_draw_svg(out, graph, status);
 			break;
 	}
 }

@@ -29,6 +29,8 @@ extern void pulse_draw_text(StringInfo out, const PulseGraph *graph,
 							const PulseStatus *status);
 extern void pulse_draw_mermaid(StringInfo out, const PulseGraph *graph,
 							   const PulseStatus *status);
+extern void pulse_draw_svg(StringInfo out, const PulseGraph *graph,
+						   const PulseStatus *status);
 extern void pulse_draw_dot(StringInfo out, const PulseGraph *graph,
 						   const PulseStatus *status);
 

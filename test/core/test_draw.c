@@ -5,6 +5,7 @@
 #include "postgres_fe.h"
 
 #include "core/draw.h"
+#include "core/layout.h"
 
 #include "common/pg_prng.h"
 
@@ -154,6 +155,102 @@ count_lines(const char *text, const char *with)
 	return n;
 }
 
+static void
+test_svg(void)
+{
+	static const PulseStatus all[] = {PULSE_PENDING, PULSE_RUNNING, PULSE_WAITING, PULSE_INTERRUPTED,
+									  PULSE_COMPLETED, PULSE_REWRITTEN, PULSE_SKIPPED, PULSE_FAILED};
+	PulseGraph *g = graph_of("{'nodes': {'a': {'action': 'x', 'on_error': {'goto': 'h'}}, 'h': {'noop': true},"
+							 "'b': {'signal': 's<\\\"&>\\uffff', 'after': ['a'], 'description': '</title>\\u0001'}}}");
+	const char *out = drawing(g, NULL, PULSE_DRAW_SVG);
+
+	ok(strstr(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"") == out, "svg");
+	ok(strstr(out, "signal s&lt;&quot;&amp;&gt;\xef\xbf\xbd</text>") != NULL, "labels are escaped");
+	ok(strstr(out, ". &lt;/title&gt; </title>") != NULL, "titles are escaped");
+	ok(strstr(out, "script") == NULL && strstr(out, "href") == NULL && strstr(out, "onload") == NULL,
+	   "nothing is run or loaded");
+	is_int(count_lines(out, "marker-end="), 2, "an arrow an edge");
+	is_int(count_lines(out, "stroke-dasharray="), 1, "a dashed one to the handler");
+	pulse_graph_free(g);
+
+	g = graph_of("{'nodes': ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']}");
+	out = drawing(g, all, PULSE_DRAW_SVG);
+	for (int k = PULSE_PENDING; k <= PULSE_FAILED; k++)
+		is_int(count_lines(out, psprintf(">%s</text>", pulse_status_name((PulseStatus) k))), 1,
+			   "a status in words");
+	pulse_graph_free(g);
+
+	g = graph_of("{}");
+	is_int(count_lines(drawing(g, NULL, PULSE_DRAW_SVG), "<title>0 nodes</title>"), 1, "nothing");
+	pulse_graph_free(g);
+	g = graph_of("{'nodes': {'0123456789012345678901234567890123456789': {'signal': "
+				 "'ééééééééééééééééééééééééééééééééééééééééééééé'}}}");
+	out = drawing(g, NULL, PULSE_DRAW_SVG);
+	ok(strstr(out, ">01234567890123…567890123456789</text>") != NULL, "the middle of a long id is left out");
+	ok(strstr(out, ">signal éééééééééééééééééééééééééééé…</text>") != NULL, "long texts are cut between characters");
+	pulse_graph_free(g);
+}
+
+/* Lines go from layer to layer, and nothing lies on anything else. */
+static bool
+is_sound(const PulseGraph *g, const PulseLayout *l, const PulseLayoutRoom *room)
+{
+	int n_arrows = 0;
+
+	for (int i = 0; i < l->n_links; i++)
+	{
+		const PulseLayoutSpot *from = &l->spots[l->links[i].from];
+		const PulseLayoutSpot *to = &l->spots[l->links[i].to];
+
+		if (to->layer != from->layer + 1 || (from->lane && from->node != to->node))
+			return false;
+		n_arrows += !from->lane;
+	}
+	for (int k = 0; k < l->n_layers; k++)
+	{
+		for (int i = l->start[k] + 1; i < l->start[k + 1]; i++)
+		{
+			const PulseLayoutSpot *a = &l->spots[l->order[i - 1]];
+			const PulseLayoutSpot *b = &l->spots[l->order[i]];
+			double gap = a->lane || b->lane ? room->lane_gap : room->node_gap;
+			double half = ((a->lane ? room->lane : room->node) + (b->lane ? room->lane : room->node)) / 2;
+
+			if (b->layer != k || b->place != a->place + 1 || b->across - a->across < half + gap - 0.01)
+				return false;
+		}
+	}
+	for (int i = 0; i < l->n_spots; i++)
+	{
+		double half = (l->spots[i].lane ? room->lane : room->node) / 2;
+
+		if (l->spots[i].across < half - 0.01 || l->spots[i].across > l->extent - half + 0.01)
+			return false;
+	}
+	return n_arrows == g->n_edges;
+}
+
+static bool
+is_well_formed(const char *svg)
+{
+	int tags = 0;
+	bool inside = false;
+
+	for (const char *p = svg; *p != '\0'; p++)
+	{
+		if (*p == '<' || *p == '>')
+		{
+			if (inside == (*p == '<'))
+				return false;
+			inside = !inside;
+		}
+		if (*p == '<')
+			tags += p[1] == '/' ? -1 : 1;
+		if (*p == '>' && p[-1] == '/')
+			tags--;
+	}
+	return tags == 0 && !inside;
+}
+
 /* Random and wide graphs: each node has its line, and nothing breaks. */
 static void
 test_large(uint64 seed)
@@ -163,6 +260,8 @@ test_large(uint64 seed)
 	StringInfoData text;
 	PulseGraph *g;
 	const char *out;
+	PulseLayout *layout;
+	PulseLayoutRoom room = {100, 20, 2, 8};
 
 	pg_prng_seed(&prng, seed);
 	for (int round = 0; round < 300; round++)
@@ -194,6 +293,12 @@ test_large(uint64 seed)
 		bad += count_lines(out, "-->") != g->n_edges;
 		out = drawing(g, NULL, PULSE_DRAW_DOT);
 		bad += count_lines(out, " -> ") != g->n_edges || count_lines(out, "label=") != n;
+		out = drawing(g, NULL, PULSE_DRAW_SVG);
+		bad += count_lines(out, "<g><title>") != n || !is_well_formed(out);
+		bad += strcmp(out, drawing(g, NULL, PULSE_DRAW_SVG)) != 0;
+		layout = pulse_layout_make(g, arena);
+		pulse_layout_place(layout, &room, arena);
+		bad += !is_sound(g, layout, &room);
 		pulse_graph_free(g);
 		pfree(text.data);
 		pulse_arena_reset(arena);
@@ -211,6 +316,7 @@ test_large(uint64 seed)
 	   "a wide graph is listed by layers");
 	is_int(count_lines(out, "noop"), 5002, "with all its nodes");
 	is_int(count_lines(out, "(4992 more)"), 1, "but not all predecessors");
+	ok(pulse_draw_fits(g, PULSE_DRAW_DOT) && !pulse_draw_fits(g, PULSE_DRAW_SVG), "as svg it is too large");
 	pulse_graph_free(g);
 	pfree(text.data);
 }
@@ -256,10 +362,11 @@ main(int argc, char **argv)
 	diag("seed %llu", (unsigned long long) seed);
 	arena = pulse_arena_create(0);
 	ok(pulse_draw_format_parse("mermaid", &format) && format == PULSE_DRAW_MERMAID, "format");
-	ok(!pulse_draw_format_parse("svg", &format), "no format");
+	ok(!pulse_draw_format_parse("png", &format), "no format");
 	test_text();
 	test_mermaid();
 	test_dot();
+	test_svg();
 	test_large(seed);
 	pulse_arena_free(arena);
 	return tap_done();

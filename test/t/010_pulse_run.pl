@@ -173,6 +173,10 @@ is($status, 1, 'fmt of an invalid file');
 ok(!$json->decode($out)->{valid}, 'gives findings');
 refused([ 'fmt', $good, $good ], qr/no more than 1 file/, 'fmt of two files');
 
+($status, $out) = run(undef, 'draw', $spec, '--format', 'svg');
+is($status, 0, 'draw as SVG');
+like($out, qr/^<svg .*<\/svg>\n\z/s, 'a picture');
+
 # help and version
 for my $args ([qw(--help)], [qw(-h)], [qw(draw --help)])
 {
@@ -194,7 +198,9 @@ refused([ 'inspect', $spec, $state, $state ], qr/no more than 2 files/, 'too man
 refused([ 'inspect', '-', '-' ], qr/once/, 'standard input twice');
 refused([ 'validate', '--format', 'text', $good ], qr/no option "--format"/, 'an option of another command');
 refused([ 'draw', $good, '--format' ], qr/needs a value/, 'format without value');
-refused([ 'draw', $good, '--format', 'svg' ], qr/no format "svg"/, 'unknown format');
+refused([ 'draw', $good, '--format', 'png' ], qr/no format "png"/, 'unknown format');
+my $wide = spew("$dir/wide.json", $json->encode({ nodes => { map { ("n$_" => { noop => JSON::PP::true }) } 1 .. 201 } }));
+refused([ 'draw', $wide, '--format', 'svg' ], qr/has 201 nodes, svg is drawn of 200 at most/, 'too large for a picture');
 refused([ 'validate', "$dir/none.json" ], qr/could not open/, 'no such file');
 refused([ 'validate', $dir ], qr/could not (open|read)/, 'a directory');
 refused([ 'draw', '--', '--help' ], qr/could not open/, 'a file named like an option');
