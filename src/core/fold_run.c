@@ -53,22 +53,30 @@ fold_start(PulseStep *step, PulseRunState *run)
 		run->started_at = step->now;
 }
 
-/* A call whose fate nobody knows: repeat it under its key, or ask. */
+/*
+ * A call whose fate nobody knows: repeat it under its key, or ask. One that still waited for
+ * its host when its worker left in order (running, reason host) was never sent.
+ */
 static void
 lose_attempt(PulseStep *step, PulseRunState *run, int node)
 {
 	PulseNodeState *n = &run->nodes[node];
 	PulseActionInfo info = step->action(step->action_arg, run->graph->nodes[node]->name);
-	PulseCommand *cmd = pulse_step_command(step, PULSE_CMD_ATTEMPT, node);
+	bool sent = n->reason != PULSE_REASON_HOST;
 
-	cmd->attempt = n->attempt;
-	cmd->outcome = "lost";
-	cmd->activation = n->activation;
-	cmd->started_at = n->attempt_at;
-	n->outcome_unknown = true;
 	if (n->tries > 0)
 		n->tries--; /* nobody's fault: it does not count */
-	if (info.repeatable)
+	if (sent)
+	{
+		PulseCommand *cmd = pulse_step_command(step, PULSE_CMD_ATTEMPT, node);
+
+		cmd->attempt = n->attempt;
+		cmd->outcome = "lost";
+		cmd->activation = n->activation;
+		cmd->started_at = n->attempt_at;
+		n->outcome_unknown = true;
+	}
+	if (info.repeatable || !sent)
 	{
 		pulse_state_set(run, node, PULSE_PENDING, PULSE_REASON_NONE);
 		pulse_step_touch(step, run, node);

@@ -500,3 +500,29 @@ pulse_calls_drive(PulseEngine *e)
 	pulse_calls_pump(e);
 	return e->n_finished > 0;
 }
+
+/* In the transaction of an orderly leave: what waits for a slot was never sent. */
+void
+pulse_calls_unsent(PulseEngine *e)
+{
+	pg_uuid_t *runs = palloc(sizeof(pg_uuid_t) * (size_t) Max(e->n_queued, 1));
+	const char **nodes = palloc(sizeof(char *) * (size_t) Max(e->n_queued, 1));
+	int *attempts = palloc(sizeof(int) * (size_t) Max(e->n_queued, 1));
+	int n = 0;
+
+	for (int i = 0; i < e->n_hosts; i++)
+	{
+		dlist_iter it;
+
+		dlist_foreach(it, &e->hosts[i]->queue)
+		{
+			PulseCall *call = dlist_container(PulseCall, link, it.cur);
+
+			runs[n] = call->run;
+			nodes[n] = call->node;
+			attempts[n++] = call->attempt;
+		}
+	}
+	if (n > 0)
+		pulse_nodes_unsent(runs, nodes, attempts, n);
+}

@@ -266,6 +266,7 @@ pulse_engine_leave(PulseEngine *e)
 	pulse_txn_begin("pulse: leaving");
 	e->now = pulse_now();
 	e->n_batch_runs = 0;
+	pulse_calls_unsent(e);
 	save_marks(e, true);
 	pulse_txn_commit();
 }
@@ -370,6 +371,7 @@ forget(PulseEngine *e)
 			pulse_call_retire(e, call);	/* its outcome is still pointed to */
 	}
 	pulse_streams_rollback(e->streams);
+	pulse_hosts_unsave(e);
 	memcpy(e->part_rows, e->parts_stored, sizeof(e->part_rows));
 	e->held_at = 0;
 	e->recover_at = e->recover_from;

@@ -124,6 +124,7 @@ typedef struct PulseHost
 	TimestampTz throttled_until;
 	int64 failures;
 	bool unsaved;
+	bool		saving;			/* saved in the open transaction */
 
 	/* calls */
 	dlist_head queue;
@@ -306,6 +307,7 @@ extern void pulse_hosts_reload(PulseEngine *e, bool told);
 extern const PulseAction *pulse_hosts_action(PulseEngine *e, const char *name);
 extern PulseActionInfo pulse_hosts_action_info(void *engine, const char *name);
 extern void pulse_hosts_save(PulseEngine *e);
+extern void pulse_hosts_unsave(PulseEngine *e);
 extern bool pulse_host_available(PulseEngine *e, PulseHost *host);
 extern void pulse_host_learn(PulseEngine *e, PulseHost *host, const PulseAnswer *answer);
 
@@ -317,6 +319,7 @@ extern void pulse_calls_abort_run(PulseEngine *e, const pg_uuid_t *run);
 extern void pulse_calls_pump(PulseEngine *e);
 extern int pulse_calls_free_slots(PulseEngine *e);
 extern int pulse_calls_waiting(PulseEngine *e);
+extern void pulse_calls_unsent(PulseEngine *e);
 extern TimestampTz pulse_calls_next_due(PulseEngine *e);
 extern bool pulse_calls_drive(PulseEngine *e);
 extern void pulse_call_finish(PulseEngine *e, PulseCall *call, const PulseResponse *response);

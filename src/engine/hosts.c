@@ -464,6 +464,7 @@ pulse_hosts_save(PulseEngine *e)
 	{
 		PulseHost *host = e->hosts[i];
 
+		host->saving = host->unsaved;
 		if (!host->unsaved)
 			continue;
 		pulse_save_host_state(host->name, e->worker, host->open,
@@ -471,5 +472,16 @@ pulse_hosts_save(PulseEngine *e)
 							  host->opened_at, host->retry_at,
 							  host->throttled_until, host->failures);
 		host->unsaved = false;
+	}
+}
+
+/* The batch has failed: what it had saved is not. */
+void
+pulse_hosts_unsave(PulseEngine *e)
+{
+	for (int i = 0; i < e->n_hosts; i++)
+	{
+		e->hosts[i]->unsaved |= e->hosts[i]->saving;
+		e->hosts[i]->saving = false;
 	}
 }

@@ -578,3 +578,32 @@ pulse_abandon_run(const pg_uuid_t *id, Jsonb *error, TimestampTz now)
 	(void) pulse_stmt_exec(&clean, args, NULL, false, 0);
 	pulse_store_leave(&scope);
 }
+
+void
+pulse_nodes_unsent(const pg_uuid_t *runs, const char *const *nodes,
+				   const int *attempts, int n)
+{
+	static PulseStmt stmt = {
+		"UPDATE _pulse.node n SET reason = 'host'"
+		" FROM ROWS FROM (unnest($1), unnest($2), unnest($3)) AS u(run, node, attempt)"
+		" WHERE n.run = u.run AND n.node = u.node AND n.attempt = u.attempt"
+		" AND n.status = 'running'",
+		3,
+		{ UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID }
+	};
+	Datum *cols = palloc(sizeof(Datum) * 2 * (size_t) n);
+	Datum args[3];
+	PulseStoreScope scope;
+
+	for (int i = 0; i < n; i++)
+	{
+		cols[i] = CStringGetTextDatum(nodes[i]);
+		cols[n + i] = Int32GetDatum(attempts[i]);
+	}
+	args[0] = uuids(runs, n);
+	args[1] = pulse_array(TEXTOID, cols, NULL, n);
+	args[2] = pulse_array(INT4OID, cols + n, NULL, n);
+	pulse_store_enter(&scope);
+	(void) pulse_stmt_exec(&stmt, args, NULL, false, 0);
+	pulse_store_leave(&scope);
+}

@@ -118,4 +118,11 @@ extern void pulse_quarantine_run(const pg_uuid_t *id, Jsonb *error, TimestampTz 
 /* Ends a live or quarantined run whose state cannot be read, because somebody asked. */
 extern void pulse_abandon_run(const pg_uuid_t *id, Jsonb *error, TimestampTz now);
 
+/*
+ * Notes of running nodes that this attempt of them was never sent (reason host): whoever takes
+ * them over may send it, also where a call must not be repeated.
+ */
+extern void pulse_nodes_unsent(const pg_uuid_t *runs, const char *const *nodes,
+							   const int *attempts, int n);
+
 #endif

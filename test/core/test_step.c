@@ -320,6 +320,12 @@ test_retry(void)
 	is(status(&b, "a"), "waiting/operator", "what may not be repeated waits for an operator");
 	fact(&b, PULSE_FACT_RETRY);
 	is(status(&b, "a"), "running", "who may let it be called again");
+	ns(&b, "a")->reason = PULSE_REASON_HOST;
+	fact(&b, PULSE_FACT_RECOVER);
+	is(status(&b, "a"), "running", "one that was never sent when its worker left is called");
+	is_int(count(&b, PULSE_CMD_ATTEMPT), 0, "and nothing was lost");
+	fact(&b, PULSE_FACT_RECOVER);
+	is(status(&b, "a"), "waiting/operator", "one that may have been sent waits for an operator");
 	bench_close(&b);
 }
 
