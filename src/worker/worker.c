@@ -40,6 +40,13 @@
 #include "worker/surroundings.h"
 #include "worker/wake.h"
 
+/*
+ * A batch of so many facts is a busy one: the next waits for more to come, as long as it took
+ * and at most so many microseconds. Fewer, and what comes is answered at once.
+ */
+#define GATHER_FACTS 4
+#define GATHER_MAX_USEC INT64CONST(1000)
+
 /* While a predecessor still owns a part. */
 #define PART_RETRY_MS 20
 
@@ -439,6 +446,7 @@ run_loop(uint64 my_parts)
 	TimestampTz due = 0;		/* next batch at the latest */
 	bool		failed = false; /* ... and not before */
 	bool		more = true;
+	TimestampTz quiet_until = 0;	/* let what is new gather */
 	int			fd = pulse_engine_fd(engine);
 
 	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
@@ -452,6 +460,7 @@ run_loop(uint64 my_parts)
 		TimestampTz now;
 		WaitEvent	event;
 		bool		finished;
+		bool		gathering;
 		bool		poll = false;
 		long		timeout = 0;
 
@@ -470,17 +479,26 @@ run_loop(uint64 my_parts)
 		}
 		finished = pulse_engine_drive(engine);
 
-		if ((more || finished || any_hint(&hints) || now >= due) &&
+		/* under load, what is new gathers for as long as the last batch took */
+		gathering = any_hint(&hints) && !more && !finished && now < quiet_until &&
+			quiet_until - now <= GATHER_MAX_USEC;
+
+		if ((more || finished || (any_hint(&hints) && !gathering) || now >= due) &&
 			(!failed || now >= due))
 		{
 			PulseBatchResult result;
+			TimestampTz ended;
 
 			set_busy(true);
 			pulse_ownership_check();
 			result = pulse_engine_batch(engine, &hints);
 			MemoryContextSwitchTo(loop_context);
 			MemoryContextReset(loop_context);
-			report_batch(now, pulse_now());
+			ended = pulse_now();
+			report_batch(now, ended);
+			quiet_until = result.facts < GATHER_FACTS ? 0 :
+				ended + Min(ended - now, GATHER_MAX_USEC);
+			gathering = false;
 			if (result.ended)
 				pulse_wake_waiters(result.ended);
 			due = result.next_due;
@@ -488,7 +506,9 @@ run_loop(uint64 my_parts)
 			more = result.more && !failed;
 		}
 
-		if (!more && !(any_hint(&hints) && !failed))
+		if (gathering)
+			timeout = 1;
+		else if (!more && !(any_hint(&hints) && !failed))
 		{
 			int64		net = pulse_engine_net_timeout(engine);
 			long		stats;
