@@ -36,12 +36,6 @@ typedef struct Planner
 	PulseArena *scratch;
 } Planner;
 
-const char *
-pulse_rewrite_form_name(PulseRewriteForm form)
-{
-	return form_names[form];
-}
-
 /*
  * ---------------------------------------------------------------------
  * Reading

@@ -60,9 +60,6 @@ typedef struct PulseRewritePlan
 	PulseRewriteEffects effects; /* applied */
 } PulseRewritePlan;
 
-/* "replace", "retain", "append" */
-extern const char *pulse_rewrite_form_name(PulseRewriteForm form);
-
 /*
  * Reads {"form": …, "fragment": {…}}. False, with findings under path, if it is no
  * such document; whether it makes sense is for the plan.

@@ -4,7 +4,7 @@
  *
  * Owns the incremental side of the kernel: what follows from one status change costs
  * the degree of the node, never the size of the graph.  The rules themselves are
- * in status.c (as questions) and step.c (as actions).
+ * in status.c (as questions), fold_run.c, fold_node.c and activate.c (as actions).
  */
 #ifdef FRONTEND
 #include "postgres_fe.h"

@@ -28,20 +28,6 @@ pulse_timer_kind_name(PulseTimerKind kind)
 	return timer_kind_names[kind];
 }
 
-bool
-pulse_timer_kind_parse(const char *s, PulseTimerKind *kind)
-{
-	for (int i = 0; i < (int) lengthof(timer_kind_names); i++)
-	{
-		if (strcmp(s, timer_kind_names[i]) == 0)
-		{
-			*kind = (PulseTimerKind) i;
-			return true;
-		}
-	}
-	return false;
-}
-
 PulseCommand *
 pulse_step_command(PulseStep *step, PulseCommandKind kind, int node)
 {

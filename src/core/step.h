@@ -118,7 +118,6 @@ typedef struct PulseCommand
 } PulseCommand;
 
 extern const char *pulse_timer_kind_name(PulseTimerKind kind);
-extern bool pulse_timer_kind_parse(const char *s, PulseTimerKind *kind);
 
 /* What the caller knows of an action; NULL members: nothing registered. */
 typedef struct PulseActionInfo

@@ -2,7 +2,7 @@
  * cache.c
  *		Runs and graphs in memory.
  *
- * Owns the table of cached runs and the list of parsed graphs, and fills a state
+ * Owns the tables of cached runs and of parsed graphs, and fills a state
  * from its rows.  Everything here can be dropped between batches and is read again
  * when a fact needs it: a run that is loaded while it lives is recovered at once,
  * since whatever was in flight elsewhere died with its process.

@@ -4,9 +4,9 @@
  *		their outcome.
  *
  * Owns PulseCall: the queue of each host, the active transfers and the finished ones.
- * It runs outside of transactions (but for pulse_call_free) and knows no rows; an
- * outcome waits in the finished list until a batch has recorded it, however often
- * that fails.
+ * It runs outside of transactions and knows no rows (but for pulse_calls_unsent, part of an
+ * orderly leave); an outcome waits in the finished list until a batch has recorded
+ * it, however often that fails.
  */
 #include "postgres.h"
 

@@ -16,10 +16,6 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#ifndef XID8ARRAYOID
-#define XID8ARRAYOID 271
-#endif
-
 void
 pulse_writes_init(PulseWrites *w)
 {

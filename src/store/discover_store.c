@@ -16,11 +16,6 @@
 #include "store/spi.h"
 #include "utils/timestamp.h"
 
-/* xid8 and its array have no symbols of their own in every version. */
-#ifndef XID8ARRAYOID
-#define XID8ARRAYOID 271
-#endif
-
 PulseRunRow *
 pulse_discover_runs(const PulseRange *ranges, int n, int limit, uint64 old_xid,
 					int *found)

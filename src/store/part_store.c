@@ -12,10 +12,6 @@
 #include "store/spi.h"
 #include "utils/array.h"
 
-#ifndef XID8ARRAYOID
-#define XID8ARRAYOID 271
-#endif
-
 void
 pulse_parts_take(const int *parts, int n, int worker, PulsePartRow *rows)
 {

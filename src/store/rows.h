@@ -7,6 +7,11 @@
 
 #include "utils/jsonb.h"
 
+/* Of _xid8: the catalog gives arrays of system types no symbol in every version. */
+#ifndef XID8ARRAYOID
+#define XID8ARRAYOID 271
+#endif
+
 struct PulseRunRow;
 
 /* An array Datum of a built-in type; nulls may be NULL. In the current context. */
