@@ -13,11 +13,13 @@ CREATE DOMAIN _pulse.run_status AS text
 CREATE DOMAIN _pulse.node_status AS text
 	CHECK (VALUE IN ('pending', 'running', 'waiting', 'interrupted', 'completed', 'rewritten', 'skipped', 'failed'));
 CREATE DOMAIN _pulse.attempt_outcome AS text
-	CHECK (VALUE IN ('failed', 'unknown', 'timed_out', 'held', 'lost', 'interrupted', 'late'));
+	CHECK (VALUE IN ('failed', 'unknown', 'timed_out', 'held', 'lost', 'interrupted', 'late', 'rejected'));
 CREATE DOMAIN _pulse.timer_kind AS text
-	CHECK (VALUE IN ('start', 'deadline', 'delay', 'retry', 'timeout', 'host'));
+	CHECK (VALUE IN ('start', 'deadline', 'delay', 'retry', 'timeout', 'host', 'continue'));
 CREATE DOMAIN _pulse.inbox_kind AS text
-	CHECK (VALUE IN ('signal', 'cancel', 'pause', 'resume', 'retry', 'skip', 'release'));
+	CHECK (VALUE IN ('signal', 'cancel', 'pause', 'resume', 'retry', 'skip', 'release', 'child'));
+CREATE DOMAIN _pulse.growth_form AS text
+	CHECK (VALUE IN ('replace', 'retain', 'append', 'reject', 'choose', 'map', 'repeat'));
 CREATE DOMAIN _pulse.signal_state AS text
 	CHECK (VALUE IN ('pending', 'consumed', 'discarded'));
 CREATE DOMAIN _pulse.log_level AS text
@@ -71,7 +73,6 @@ CREATE TABLE _pulse.run (
 	part smallint NOT NULL,
 	priority smallint NOT NULL,
 	version integer NOT NULL,
-	revision integer NOT NULL DEFAULT 0,
 	tenant text NOT NULL,
 	workflow text NOT NULL,
 	status _pulse.run_status NOT NULL DEFAULT 'pending',
@@ -88,6 +89,9 @@ CREATE TABLE _pulse.run (
 	labels jsonb,
 	budget jsonb,
 	event jsonb,
+	parent uuid,
+	parent_node text,
+	depth smallint,
 	CONSTRAINT run_pkey PRIMARY KEY (id)
 ) WITH (fillfactor = 45, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE _pulse.run ALTER COLUMN input SET STORAGE MAIN;
@@ -114,6 +118,7 @@ CREATE TABLE _pulse.node (
 	error jsonb,
 	progress jsonb,
 	cost jsonb,
+	memo jsonb,
 	CONSTRAINT node_pkey PRIMARY KEY (run, node)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX node_activation ON _pulse.node (part, activation) WHERE activation IS NOT NULL;
@@ -134,6 +139,32 @@ CREATE TABLE _pulse.attempt (
 	epoch bigint NOT NULL,
 	CONSTRAINT attempt_pkey PRIMARY KEY (run, node, attempt)
 );
+
+-- How the graphs of runs have grown: rewrites that were proposed, admitted or not, and
+-- composite nodes that were lowered. The graph at a revision is that of the workflow plus
+-- the growths up to it, so nothing of it is kept twice.
+CREATE TABLE _pulse.rewrite (
+	run uuid NOT NULL,
+	id integer NOT NULL,
+	revision integer,
+	attempt integer,
+	activation uuid,
+	at timestamptz NOT NULL,
+	form _pulse.growth_form NOT NULL,
+	anchor text NOT NULL,
+	hash text,
+	code text,
+	rewrite jsonb,
+	detail jsonb,
+	output jsonb,
+	cost jsonb,
+	budget_before jsonb,
+	budget_after jsonb,
+	reason jsonb,
+	errors jsonb,
+	exceeded jsonb,
+	CONSTRAINT rewrite_pkey PRIMARY KEY (run, id)
+) WITH (fillfactor = 80);
 
 CREATE TABLE _pulse.timer (
 	due timestamptz NOT NULL,

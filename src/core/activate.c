@@ -414,6 +414,12 @@ activate(PulseStep *step, PulseRunState *run, int node)
 		case PULSE_KIND_ACTION:
 			activate_action(step, run, node, root);
 			break;
+		case PULSE_KIND_CHOOSE:
+		case PULSE_KIND_MAP:
+		case PULSE_KIND_REPEAT:
+		case PULSE_KIND_WORKFLOW:
+		case PULSE_KIND_COLLECT:
+			break;
 	}
 }
 

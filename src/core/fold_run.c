@@ -371,6 +371,7 @@ pulse_fold_run_fact(PulseStep *step, PulseRunState *run, const PulseFact *fact)
 			break;
 		case PULSE_FACT_TIMER:
 		case PULSE_FACT_OUTCOME:
+		case PULSE_FACT_CHILD:
 			break;
 	}
 }

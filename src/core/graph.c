@@ -42,6 +42,19 @@ pulse_graph_find(const PulseGraph *graph, const char *id, size_t len)
 	return -1;
 }
 
+bool
+pulse_node_before(const PulseGraph *graph, int a, int b)
+{
+	const PulseNode *x = graph->nodes[a];
+	const PulseNode *y = graph->nodes[b];
+	int c;
+
+	if (!graph->unsettled)
+		return x->rank < y->rank;
+	c = memcmp(x->id, y->id, Min(x->id_len, y->id_len));
+	return c != 0 ? c < 0 : x->id_len < y->id_len;
+}
+
 static int
 compare_ints(const void *a, const void *b)
 {
@@ -117,6 +130,16 @@ pulse_node_kind_name(const PulseNode *node)
 			return "signal";
 		case PULSE_KIND_NOOP:
 			return "noop";
+		case PULSE_KIND_CHOOSE:
+			return "choose";
+		case PULSE_KIND_MAP:
+			return "map";
+		case PULSE_KIND_REPEAT:
+			return "repeat";
+		case PULSE_KIND_WORKFLOW:
+			return "workflow";
+		case PULSE_KIND_COLLECT:
+			return "collect";
 	}
 	return "?";
 }

@@ -39,11 +39,17 @@ extern PulseGraph *pulse_graph_copy(const PulseGraph *base);
  * Puts the fragment into a graph made by pulse_graph_copy and takes its memory
  * over; growth->numbers lies in the graph's arena. Numbers of nodes that
  * stay do not change; if the anchor leaves, the first node of the fragment takes
- * its number. Ranks, roots, sinks and the hash are made anew, which costs one
- * walk over the graph; all else costs the size of the fragment and the degree
- * of its neighbours.
+ * its number. The graph is unsettled then; it costs the size of the fragment
+ * and the degree of its neighbours.
  */
 extern void pulse_graph_grow(PulseGraph *graph, PulseGrowth *growth);
+
+/*
+ * After growth: ranks, by_rank, n_edges, roots, sinks, successors and the hash. Costs a
+ * sort and a walk over the graph; nothing if it is settled. Whoever asks for one of these
+ * of a graph that may have grown calls it first.
+ */
+extern void pulse_graph_settle(const PulseGraph *graph);
 
 /* Successors of a node but for its error handler, which belongs to it; in arena. */
 extern int pulse_graph_followers(const PulseGraph *graph, int node, PulseArena *arena,

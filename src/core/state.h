@@ -38,12 +38,14 @@ typedef struct PulseNodeState
 	bool in_flight;		  /* the caller has a call of it under way */
 	bool outcome_unknown; /* its last attempt may have had its effect */
 	bool has_activation;  /* a pending node that has one is activated under it again */
+	bool needed;		  /* its output was asked for (PULSE_STEP_NEED) */
 	int32 attempt;		  /* last attempt number; never restarts */
 	int32 tries;		  /* attempts the policy has counted */
 	int32 holds;		  /* times in a row a host was not available */
 	int32 open_preds;	  /* predecessors that do not unblock yet */
 	int32 skipped_preds;
-	PulseUuid activation;
+	int32 reexecutions; /* calls after rejected rewrites */
+	PulseUuid activation; /* of a workflow node: the id of the child run */
 	int64 started_at; /* first activation, unix usec; 0: none */
 	int64 attempt_at; /* this attempt; 0: not known (loaded) */
 	int64 ended_at;
@@ -52,7 +54,28 @@ typedef struct PulseNodeState
 	const PulseJson *output;
 	const PulseJson *error;
 	const char *action_version;
+	const char *signal;			/* that its action suspended it on; else NULL */
+	const PulseJson *rejection; /* why its rewrite was rejected: told to the next call; or NULL */
 } PulseNodeState;
+
+/* Bookkeeping of a scope of the graph, by its number. */
+typedef struct PulseScopeState
+{
+	int live;	  /* nodes in it, and in scopes inside it, that have not ended */
+	bool started; /* ITEM: it may run, or has */
+	bool failed;  /* ITEM: one of its nodes failed, which the map tolerates */
+} PulseScopeState;
+
+/* A map that was lowered: which items run. */
+typedef struct PulseMapState
+{
+	int anchor;		 /* number of the map node */
+	int first_scope; /* of item 0; the others follow */
+	int n_items;
+	int next;	/* the first item that has not been started */
+	int active; /* started and not ended */
+	int failed;
+} PulseMapState;
 
 /* A signal that was accepted and not yet settled. */
 typedef struct PulseSignal
@@ -68,7 +91,11 @@ typedef struct PulseRunState
 {
 	PulseArena *arena; /* owns all of it, this struct included */
 	const PulseGraph *graph;
+	PulseGraph *own_graph; /* graph, once it has grown: private, freed with the state */
 	PulseUuid id;
+	PulseUuid parent;		 /* the run whose node started this one */
+	const char *parent_node; /* that node; NULL: nobody's child */
+	int depth;				 /* 0, or one more than its parent's */
 	const char *tenant;
 	const char *workflow;
 	int version;
@@ -84,10 +111,22 @@ typedef struct PulseRunState
 	const PulseJson *error;
 	const PulseJson *run_member; /* `$.run`, made at first use */
 
+	/* rewrites */
+	PulseBudget budget; /* left; no dimension is missing */
+	int revision;		/* of the graph; 0: as defined */
+	int n_records;		/* id of the last growth recorded (replay.h) */
+
 	PulseNodeState *nodes;
+	int cap_nodes;
+	PulseScopeState *scopes; /* by number in the graph */
+	int cap_scopes;
+	PulseMapState *maps; /* those that were lowered */
+	int n_maps;
+	int cap_maps;
 	int counts[PULSE_FAILED + 1];
-	int *heap; /* ready nodes, lowest id first */
+	int *heap; /* ready nodes, lowest id first; those that were ended otherwise stay in it */
 	int n_heap;
+	int cap_heap;
 	int *waits; /* nodes that wait for a signal, some no longer */
 	int n_waits;
 	int cap_waits;
@@ -106,7 +145,10 @@ pulse_run_status_terminal(PulseRunStatus s)
 	return s >= PULSE_RUN_COMPLETED && s <= PULSE_RUN_TIMED_OUT;
 }
 
-/* A state with every node pending, in an arena of its own. */
+/*
+ * A state with every node pending, in an arena of its own. The budget is that of the
+ * graph, with the defaults.
+ */
 extern PulseRunState *pulse_state_create(const PulseGraph *graph);
 extern void pulse_state_free(PulseRunState *run);
 
@@ -125,6 +167,30 @@ extern void pulse_state_set(PulseRunState *run, int node, PulseStatus status, Pu
 /* The ready node with the lowest id, removed from the heap; -1: none. */
 extern int pulse_state_pop_ready(PulseRunState *run);
 extern void pulse_state_push_ready(PulseRunState *run, int node);
+
+/* The graph, private from now on so that it may grow. */
+extern PulseGraph *pulse_state_own_graph(PulseRunState *run);
+
+/*
+ * Makes room for what the graph has grown by: nodes numbered from `from` on and the
+ * numbers in `numbers` (n of them) become pending and untouched, ready where nothing
+ * blocks them. Bookkeeping of scopes is made up to date.
+ */
+extern void pulse_state_grown(PulseRunState *run, const int *numbers, int n);
+
+/* The name of the signal that a node waits for, whatever its kind. */
+static inline const char *
+pulse_state_awaited(const PulseRunState *run, int node)
+{
+	return run->nodes[node].signal != NULL ? run->nodes[node].signal : run->graph->nodes[node]->name;
+}
+
+/*
+ * What of a node's state has no column of its own, as an object: {"signal",
+ * "rejection", "reexecutions"}; NULL if there is nothing. And back.
+ */
+extern const PulseJson *pulse_state_memo(const PulseNodeState *node, PulseArena *arena);
+extern void pulse_state_memo_read(PulseNodeState *node, const PulseJson *memo, PulseArena *arena);
 
 /* Notes that a node waits for a signal. */
 extern void pulse_state_add_wait(PulseRunState *run, int node);

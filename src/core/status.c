@@ -38,6 +38,7 @@ static const char *const reason_names[] = {
 	[PULSE_REASON_TIMER] = "timer",
 	[PULSE_REASON_RETRY] = "retry",
 	[PULSE_REASON_HOST] = "host",
+	[PULSE_REASON_CHILD] = "child",
 	[PULSE_REASON_CLOSURE] = "closure",
 };
 

@@ -41,6 +41,7 @@ typedef enum PulseReason
 	PULSE_REASON_TIMER,
 	PULSE_REASON_RETRY,
 	PULSE_REASON_HOST,
+	PULSE_REASON_CHILD, /* waiting: for a child run */
 	PULSE_REASON_CLOSURE /* failed by closure (derived, never stored) */
 } PulseReason;
 

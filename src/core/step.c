@@ -19,7 +19,7 @@
 #include "core/step_private.h"
 
 static const char *const timer_kind_names[] = {
-	"start", "deadline", "delay", "retry", "timeout", "host"
+	"start", "deadline", "delay", "retry", "timeout", "host", "continue"
 };
 
 const char *
@@ -281,8 +281,8 @@ compare_facts(const void *a, const void *b)
 
 	if (x_node != y_node)
 		return x_node ? 1 : -1;
-	if (x_node && x->rank != y->rank)
-		return x->rank < y->rank ? -1 : 1;
+	if (x_node && strcmp(x->id, y->id) != 0)
+		return strcmp(x->id, y->id);
 	return x->ord < y->ord ? -1 : x->ord > y->ord;
 }
 
@@ -292,7 +292,7 @@ pulse_step(PulseStep *step, PulseRunState *run, PulseFact *facts, int n_facts)
 	for (int i = 0; i < n_facts; i++)
 	{
 		facts[i].ord = i;
-		facts[i].rank = facts[i].node >= 0 ? run->graph->nodes[facts[i].node]->rank : -1;
+		facts[i].id = facts[i].node >= 0 ? run->graph->nodes[facts[i].node]->id : NULL;
 	}
 	if (n_facts > 1)
 		qsort(facts, (size_t) n_facts, sizeof(PulseFact), compare_facts);

@@ -29,8 +29,18 @@ typedef enum PulseFactKind
 
 	/* facts of a node, folded afterwards in the order of ids */
 	PULSE_FACT_TIMER,
-	PULSE_FACT_OUTCOME
+	PULSE_FACT_OUTCOME,
+	PULSE_FACT_CHILD /* the child run of a workflow node has ended */
 } PulseFactKind;
+
+/* What a successful answer asks for beside its output: stage results. */
+typedef enum PulseStageResult
+{
+	PULSE_STAGE_COMPLETE,
+	PULSE_STAGE_REWRITE,
+	PULSE_STAGE_REJECT, /* reject_rewrite */
+	PULSE_STAGE_SUSPEND
+} PulseStageResult;
 
 typedef enum PulseOutcomeKind
 {
@@ -46,6 +56,10 @@ typedef struct PulseOutcome
 	PulseOutcomeKind kind;
 	int attempt;			 /* which attempt; others are late */
 	const PulseJson *output; /* SUCCEEDED */
+	PulseStageResult stage;	 /* SUCCEEDED */
+	const PulseJson *rewrite; /* STAGE_REWRITE: {"form", "fragment"}, which can be read */
+	const PulseJson *reason;  /* STAGE_REJECT: as the host gave it, or NULL */
+	const char *signal;		  /* STAGE_SUSPEND */
 	const PulseJson *error;	 /* an object with class, message, ... */
 	const char *class;		 /* error class */
 	const char *code;		 /* or NULL */
@@ -67,10 +81,14 @@ typedef struct PulseFact
 	const char *signal_id;
 	const char *signal_name;
 	int64 signal_seq;
-	const PulseJson *payload; /* SIGNAL: payload; SKIP: output or NULL */
+	/*
+	 * SIGNAL: payload; SKIP: output or NULL. CHILD: {"run": id, "status": …, "output"?: …,
+	 * "error"?: …} of the child run that has ended.
+	 */
+	const PulseJson *payload;
 	const PulseOutcome *outcome;
-	int ord;  /* set by pulse_step: place in the given order, */
-	int rank; /* and of its node among the ids */
+	int ord;		/* set by pulse_step: place in the given order, */
+	const char *id; /* and the id of its node, by which they are folded */
 } PulseFact;
 
 typedef enum PulseCommandKind
@@ -83,7 +101,13 @@ typedef enum PulseCommandKind
 	PULSE_CMD_TIMER_CLEAR,
 	PULSE_CMD_ATTEMPT, /* record an attempt that did not succeed */
 	PULSE_CMD_SIGNAL,  /* settle a signal */
-	PULSE_CMD_LOG
+	PULSE_CMD_LOG,
+	PULSE_CMD_GROWTH,		/* record a growth, admitted or not: `growth` */
+	PULSE_CMD_GROWTH_GONE,	/* forget growth number `number`: its round is over */
+	PULSE_CMD_NODE_GONE,	/* the node with id `id` has left the graph: delete its rows */
+	PULSE_CMD_CHILD,		/* start a child run; its id is `activation` */
+	PULSE_CMD_CHILD_CANCEL, /* ask the child run `activation` to be cancelled */
+	PULSE_CMD_VOID			/* nothing: taken back in the same step */
 } PulseCommandKind;
 
 typedef enum PulseTimerKind
@@ -93,16 +117,26 @@ typedef enum PulseTimerKind
 	PULSE_TIMER_DELAY,
 	PULSE_TIMER_RETRY,
 	PULSE_TIMER_TIMEOUT,
-	PULSE_TIMER_HOST
+	PULSE_TIMER_HOST,
+	PULSE_TIMER_CONTINUE /* of a run: the step was cut short, go on */
 } PulseTimerKind;
 
 typedef struct PulseCommand
 {
 	PulseCommandKind kind;
 	int node; /* -1: of the run */
+
+	/*
+	 * The id of the node when the command was given, if the number may mean another node
+	 * by now; NULL: it is that of the node. Use pulse_command_node().
+	 */
+	const char *id;
 	PulseTimerKind timer;
 	int64 due;
-	const PulseJson *input; /* DISPATCH: the evaluated input */
+	const PulseJson *input; /* DISPATCH, CHILD: the evaluated input */
+	const struct PulseGrowthRecord *growth; /* GROWTH (replay.h) */
+	int number;				/* GROWTH_GONE */
+	const struct PulseWorkflowInfo *workflow; /* CHILD */
 	/* ATTEMPT */
 	int attempt;
 	const char *outcome; /* 'failed', 'unknown', 'timed_out', 'held', 'lost', 'interrupted', 'late' */
@@ -119,6 +153,13 @@ typedef struct PulseCommand
 
 extern const char *pulse_timer_kind_name(PulseTimerKind kind);
 
+/* The id of the node that a command is about. */
+static inline const char *
+pulse_command_node(const PulseRunState *run, const PulseCommand *cmd)
+{
+	return cmd->id != NULL ? cmd->id : run->graph->nodes[cmd->node]->id;
+}
+
 /* What the caller knows of an action; NULL members: nothing registered. */
 typedef struct PulseActionInfo
 {
@@ -126,6 +167,15 @@ typedef struct PulseActionInfo
 	const PulseRetryPolicy *retry; /* NULL: the defaults */
 	const char *version;		   /* asked for by new activations; or NULL */
 } PulseActionInfo;
+
+/* What the caller knows of a workflow that a node starts a run of. */
+typedef struct PulseWorkflowInfo
+{
+	const char *name;
+	int version;	/* the one to run */
+	int64 deadline; /* usec after the start, 0: none */
+	const char *refused; /* why no run can be started, or NULL */
+} PulseWorkflowInfo;
 
 typedef enum PulseStepResult
 {
@@ -144,6 +194,11 @@ typedef struct PulseStep
 	int64 max_output_bytes; /* 0: no limit */
 	PulseActionInfo (*action)(void *arg, const char *name);
 	void *action_arg;
+
+	/* NULL: there are no child runs here. Never gives NULL; version 0: the enabled one */
+	const PulseWorkflowInfo *(*workflow)(void *arg, const PulseRunState *run, const char *name,
+										 int version);
+	void *workflow_arg;
 	void		(*interrupt) (void);	/* NULL, or called now and then: may throw */
 
 	/* answers */
@@ -155,6 +210,12 @@ typedef struct PulseStep
 	int cap_need;
 	const char *stuck; /* STEP_STUCK: what is wrong */
 	int nodes_done;	   /* nodes that reached a terminal status */
+
+	/* of the step function itself; zero at first */
+	int sealed;		/* commands before this one have their ids */
+	int activated;	/* nodes, and rounds, since pulse_step: cut short when there are many */
+	bool grown;		/* the graph has grown: the last growth recorded needs its hash */
+	struct PulseGrowthRecord *last_growth;
 } PulseStep;
 
 /*

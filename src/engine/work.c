@@ -216,7 +216,13 @@ write_commands(PulseEngine *e, PulseRun *run)
 			case PULSE_CMD_DISPATCH:
 				guard_mark(e, run, cmd);
 				break;
+			case PULSE_CMD_GROWTH:
+			case PULSE_CMD_GROWTH_GONE:
+			case PULSE_CMD_NODE_GONE:
+			case PULSE_CMD_CHILD:
+			case PULSE_CMD_CHILD_CANCEL:
 			case PULSE_CMD_ABORT:
+			case PULSE_CMD_VOID:
 				break;
 		}
 	}
