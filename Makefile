@@ -78,7 +78,7 @@ CORE = activate answer answer_time arena budget diag draw draw_dot draw_mermaid 
 	expr_eval expr_lex expr_parse expr_refs fold_node fold_run format fragment graph graph_check graph_codes graph_grow graph_node \
 	graph_read graph_reader graph_refs inspect json json_value layout local local_bindings local_result number outcome plan_rewrite \
 	retry rewrite sha256 sign state \
-	status step suggest template timetext uuid
+	stage status step suggest template timetext uuid
 BASE = clock extension guc txn
 HTTP = address mux request transfer
 STORE = access_store batch_store discover_store fact_store health_store host_store jsonb \

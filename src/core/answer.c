@@ -2,7 +2,8 @@
  * answer.c
  *		What a host's answer means: the status table of the host protocol.
  *
- * Owns the reading of answers: media types, JSON, problem documents, stage results.
+ * Owns the reading of answers: media types, JSON, problem documents, and what stage
+ * results mean (their shape is stage.c's).
  * Remote bytes are bounded and checked here before anything
  * else sees them.  Must not decide about attempts, budgets or circuits.  What it gives
  * lives in the caller's arena.
@@ -18,12 +19,13 @@
 #include "common/base64.h"
 #include "mb/pg_wchar.h"
 
+#include "core/stage.h"
+
 #define BODY_MAX		(512 * 1024 * 1024)	/* lengths are int below */
 #define CODE_MAX		200
 #define TITLE_MAX		1024
 #define DETAIL_MAX		4096
 #define DETAILS_MAX		16384
-#define SIGNAL_MAX		200
 #define VERSION_MAX		200
 #define DEPTH_MAX		(PULSE_JSON_MAX_DEPTH - 10) /* it will be wrapped */
 #define DETAILS_DEPTH	32
@@ -78,6 +80,10 @@ pulse_answer_kind_name(PulseAnswerKind kind)
 	{
 		case PULSE_ANSWER_DONE:
 			return "done";
+		case PULSE_ANSWER_REWRITE:
+			return "rewrite";
+		case PULSE_ANSWER_REJECT:
+			return "reject";
 		case PULSE_ANSWER_SUSPEND:
 			return "suspend";
 		case PULSE_ANSWER_ACCEPTED:
@@ -345,6 +351,8 @@ conclude(Reading *r, PulseAnswerKind kind, const char *class_, const char *messa
 	out->kind = kind;
 	out->class_ = class_;
 	out->output = NULL;
+	out->rewrite = NULL;
+	out->reason = NULL;
 	out->signal = NULL;
 	out->location = NULL;
 	out->message = storable(r->arena, message);
@@ -482,36 +490,56 @@ done(Reading *r, const PulseJson *output)
 	r->out->message = "";
 }
 
-/* An optional member of a given type. False (and the answer is bad) if it has another. */
-static bool
-side_member(Reading *r, const PulseJson *object, const char *key, PulseJsonType type,
-			const PulseJson **out)
+/*
+ * What is wrong with a stage result: the first finding is the message, and all of them are
+ * the details if there are several.
+ */
+static void
+malformed(Reading *r, const PulseDiag *diag)
 {
-	const PulseJson *value = pulse_json_get(object, key);
+	const PulseFinding *first = &diag->items[0];
 
-	if (value == NULL || value->type == PULSE_JSON_NULL)
-		return true;
-	if (value->type != type)
+	r->out->progress = r->out->cost = r->out->logs = r->out->emit = NULL;
+	if (diag->n > 1)
 	{
-		bad_response(r, pulse_arena_printf(r->arena, "\"%s\" of the stage result has the wrong type",
-										   key));
-		return false;
+		const PulseJson **list = pulse_arena_alloc(r->arena, sizeof(*list) * (size_t) diag->n);
+		const PulseJson *details;
+
+		for (int i = 0; i < diag->n; i++)
+		{
+			PulseJsonPair *pairs = pulse_arena_alloc(r->arena, 3 * sizeof(*pairs));
+			int			n = 0;
+
+			add_pair(pairs, &n, "code", pulse_json_string(r->arena, diag->items[i].code));
+			add_pair(pairs, &n, "path", pulse_json_string(r->arena, diag->items[i].path));
+			add_pair(pairs, &n, "message", pulse_json_string(r->arena, diag->items[i].message));
+			list[i] = pulse_json_object(r->arena, pairs, n);
+		}
+		details = pulse_json_array(r->arena, list, (uint32) diag->n);
+		if (pulse_json_size(details) <= DETAILS_MAX)
+			r->details = details;
 	}
-	*out = value;
-	return true;
+	bad_response(r, pulse_arena_printf(r->arena, "malformed stage result: %.*s: %s",
+									   (int) pulse_utf8_clip(first->path, strlen(first->path), TITLE_MAX),
+									   first->path, first->message));
+}
+
+/*
+ * The stage result once more, from the text without secrets: what becomes an error
+ * record must not have them. NULL: it is no JSON any more.
+ */
+static const PulseJson *
+without_secrets(Reading *r, const PulseJson *object)
+{
+	const char *why;
+
+	return r->clean == r->body ? object : read_json(r, r->clean, r->clean_len, &why);
 }
 
 /* The action says that it has failed. */
 static void
-stage_failure(Reading *r)
+stage_failure(Reading *r, const PulseJson *error)
 {
-	const char *why;
-	const PulseJson *result;
-	const PulseJson *error;
-
-	/* Once more from the text without secrets: this becomes an error record. */
-	result = read_json(r, r->clean, r->clean_len, &why);
-	error = result ? pulse_json_get(result, "error") : NULL;
 	if (error && error->type == PULSE_JSON_STRING)
 	{
 		r->detail = error->len <= DETAIL_MAX ? error : NULL;
@@ -529,47 +557,74 @@ static void
 stage_result(Reading *r, const PulseJson *object)
 {
 	PulseAnswer *out = r->out;
-	const PulseJson *result;
-	const PulseJson *value;
+	const PulseJson *clean;
+	PulseStage	stage;
+	PulseDiag	diag;
 
-	if (object->type != PULSE_JSON_OBJECT)
+	pulse_diag_init(&diag, r->arena);
+	if (!pulse_stage_read(object, r->arena, &stage, &diag))
 	{
-		bad_response(r, "the stage result is no object");
-		return;
-	}
-	if (!side_member(r, object, "cost", PULSE_JSON_OBJECT, &out->cost) ||
-		!side_member(r, object, "logs", PULSE_JSON_ARRAY, &out->logs) ||
-		!side_member(r, object, "emit", PULSE_JSON_ARRAY, &out->emit))
-		return;
-	out->progress = pulse_json_get(object, "progress");
-
-	result = pulse_json_get(object, "result");
-	if (result == NULL)
-		bad_response(r, "the stage result has no \"result\"");
-	else if (pulse_json_is(result, "complete"))
-	{
-		value = pulse_json_get(object, "output");
-		done(r, value ? value : &pulse_json_null);
-	}
-	else if (pulse_json_is(result, "fail"))
-		stage_failure(r);
-	else if (pulse_json_is(result, "suspend"))
-	{
-		value = pulse_json_get(object, "signal");
-		if (value == NULL || value->type != PULSE_JSON_STRING || value->len == 0 ||
-			value->len > SIGNAL_MAX || strncmp(value->u.text, "pulse.", 6) == 0)
+		clean = without_secrets(r, object);
+		if (clean != object)
 		{
-			bad_response(r, "\"signal\" of the stage result is no name of a signal");
-			return;
+			pulse_diag_init(&diag, r->arena);
+			if (clean == NULL || pulse_stage_read(clean, r->arena, &stage, &diag))
+			{
+				bad_response(r, "malformed stage result");
+				return;
+			}
 		}
-		out->kind = PULSE_ANSWER_SUSPEND;
-		out->signal = value->u.text;
-		out->message = "";
+		malformed(r, &diag);
+		return;
 	}
-	else if (pulse_json_is(result, "rewrite") || pulse_json_is(result, "reject_rewrite"))
-		bad_response(r, "the host answered with a rewrite, which this version of pulse does not take");
-	else
-		bad_response(r, "\"result\" of the stage result is not known");
+	out->progress = stage.progress;
+	out->cost = stage.cost;
+	out->logs = stage.logs;
+	out->emit = stage.emit;
+	switch (stage.word)
+	{
+		case PULSE_STAGE_WORD_COMPLETE:
+			done(r, stage.output);
+			break;
+		case PULSE_STAGE_WORD_REWRITE:
+			done(r, stage.output);
+			out->kind = PULSE_ANSWER_REWRITE;
+			out->rewrite = stage.rewrite;
+			break;
+		case PULSE_STAGE_WORD_REJECT:
+			done(r, stage.output);
+			out->kind = PULSE_ANSWER_REJECT;
+			/* shown to people, unlike the output */
+			clean = without_secrets(r, object);
+			if (stage.reason)
+				out->reason = clean ? pulse_json_get(clean, "reason") : NULL;
+			break;
+		case PULSE_STAGE_WORD_SUSPEND:
+			out->kind = PULSE_ANSWER_SUSPEND;
+			out->signal = stage.signal;
+			out->message = "";
+			break;
+		case PULSE_STAGE_WORD_FAIL:
+			clean = without_secrets(r, object);
+			stage_failure(r, clean ? pulse_json_get(clean, "error") : NULL);
+			break;
+	}
+}
+
+void
+pulse_answer_from_stage(PulseArena *arena, const PulseJson *value, PulseAnswer *out)
+{
+	static const PulseResponse nothing;
+	Reading		r;
+
+	memset(out, 0, sizeof(*out));
+	memset(&r, 0, sizeof(r));
+	out->retry_after = -1;
+	r.arena = arena;
+	r.response = &nothing;
+	r.out = out;
+	r.body = r.clean = "";
+	stage_result(&r, value);
 }
 
 static void

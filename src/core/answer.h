@@ -36,6 +36,8 @@
 typedef enum PulseAnswerKind
 {
 	PULSE_ANSWER_DONE,			/* output is the node's output */
+	PULSE_ANSWER_REWRITE,		/* so it is, and the graph is to be rewritten */
+	PULSE_ANSWER_REJECT,		/* the action takes back a rewrite: reject_rewrite */
 	PULSE_ANSWER_SUSPEND,		/* the node waits for `signal` */
 	PULSE_ANSWER_ACCEPTED,		/* 202: completion comes later; location may be polled */
 	PULSE_ANSWER_FAILED,		/* final unless retry_on names its class or code */
@@ -50,13 +52,15 @@ typedef enum PulseAnswerKind
 typedef struct PulseAnswer
 {
 	PulseAnswerKind kind;
-	const PulseJson *output;	/* DONE: never NULL; else NULL */
+	const PulseJson *output;	/* DONE, REWRITE, REJECT: never NULL; else NULL */
+	const PulseJson *rewrite;	/* REWRITE: pulse_rewrite_read takes it; else NULL */
+	const PulseJson *reason;	/* REJECT: as given, or NULL */
 	const char *signal;			/* SUSPEND: never NULL */
 	const char *location;		/* ACCEPTED: or NULL; as sent, not yet checked */
 	int64		retry_after;	/* usec in [0, 1 h]; -1: the host said nothing */
 	const char *action_version; /* version that ran, or NULL */
 
-	/* All kinds but DONE, SUSPEND and ACCEPTED: */
+	/* All kinds after ACCEPTED: */
 	const char *class_;			/* literal; one of the list above */
 	const char *code;			/* from the problem document, or NULL */
 	const char *message;		/* one line for people, valid UTF-8, never NULL */
@@ -79,6 +83,13 @@ typedef struct PulseAnswer
 extern void pulse_answer_classify(PulseArena *arena, const PulseResponse *response,
 								  int64 now, const char *const *secrets, int n_secrets,
 								  PulseAnswer *out);
+
+/*
+ * The same for a stage result that comes from no host: the value of a pure node. The
+ * kind is DONE, REWRITE, REJECT, SUSPEND, FAILED or RETRY; a malformed one is FAILED with
+ * class bad_response, and its message names the JSON path of the first fault.
+ */
+extern void pulse_answer_from_stage(PulseArena *arena, const PulseJson *value, PulseAnswer *out);
 
 /* "done", "retry", …: for logs. */
 extern const char *pulse_answer_kind_name(PulseAnswerKind kind);

@@ -42,6 +42,21 @@ pulse_outcome_from_answer(PulseArena *arena, const PulseAnswer *a, int status,
 		case PULSE_ANSWER_DONE:
 			o->kind = PULSE_OUTCOME_SUCCEEDED;
 			break;
+		case PULSE_ANSWER_REWRITE:
+			o->kind = PULSE_OUTCOME_SUCCEEDED;
+			o->stage = PULSE_STAGE_REWRITE;
+			o->rewrite = a->rewrite;
+			break;
+		case PULSE_ANSWER_REJECT:
+			o->kind = PULSE_OUTCOME_SUCCEEDED;
+			o->stage = PULSE_STAGE_REJECT;
+			o->reason = a->reason;
+			break;
+		case PULSE_ANSWER_SUSPEND:
+			o->kind = PULSE_OUTCOME_SUCCEEDED;
+			o->stage = PULSE_STAGE_SUSPEND;
+			o->signal = a->signal;
+			break;
 		case PULSE_ANSWER_FAILED:
 			o->kind = PULSE_OUTCOME_FAILED;
 			break;
@@ -69,9 +84,6 @@ pulse_outcome_from_answer(PulseArena *arena, const PulseAnswer *a, int status,
 		case PULSE_ANSWER_ACCEPTED:
 			unsupported = "202 Accepted: completion by token is not available in this version";
 			break;
-		case PULSE_ANSWER_SUSPEND:
-			unsupported = "stage result \"suspend\" is not available in this version";
-			break;
 	}
 	if (unsupported != NULL)
 	{
@@ -79,4 +91,13 @@ pulse_outcome_from_answer(PulseArena *arena, const PulseAnswer *a, int status,
 		o->class = "bad_response";
 		o->error = pulse_outcome_error(arena, o->class, unsupported);
 	}
+}
+
+void
+pulse_outcome_from_stage_result(PulseArena *arena, const PulseJson *value, PulseOutcome *outcome)
+{
+	PulseAnswer answer;
+
+	pulse_answer_from_stage(arena, value, &answer);
+	pulse_outcome_from_answer(arena, &answer, 0, outcome);
 }

@@ -18,6 +18,14 @@
 extern void pulse_outcome_from_answer(PulseArena *arena, const PulseAnswer *answer, int status,
 									  PulseOutcome *outcome);
 
+/*
+ * The same for a stage result that comes from no host: the value of a pure node that says
+ * "result": true. A malformed one is FAILED, class bad_response, and the message in
+ * outcome->error names the JSON path.
+ */
+extern void pulse_outcome_from_stage_result(PulseArena *arena, const PulseJson *value,
+											PulseOutcome *outcome);
+
 /* {"class": class_, "message": message} in arena: an error of our own making. */
 extern const PulseJson *pulse_outcome_error(PulseArena *arena, const char *class_,
 											const char *message);
