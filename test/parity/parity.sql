@@ -1,0 +1,162 @@
+-- What the parity test runs in its database, beside the driver of the engine: cases as
+-- generate.py writes them, each run in memory and durably, and both brought to one form.
+SET client_min_messages = warning;
+CREATE EXTENSION pulse;
+CREATE SCHEMA pulse_test;
+CREATE FUNCTION pulse_test.set_now(timestamptz) RETURNS void
+	LANGUAGE c AS 'pulse', 'pulse_test_set_now';
+CREATE PROCEDURE pulse_test.drain() LANGUAGE c AS 'pulse', 'pulse_test_drain';
+CREATE PROCEDURE pulse_test.kill() LANGUAGE c AS 'pulse', 'pulse_test_kill';
+CREATE FUNCTION pulse_test.all_calls(OUT run uuid, OUT node text, OUT action text, OUT attempt integer,
+	OUT key text, OUT body jsonb) RETURNS SETOF record
+	LANGUAGE c AS 'pulse', 'pulse_test_calls';
+CREATE PROCEDURE pulse_test.answer_all(bindings jsonb, first boolean)
+	LANGUAGE c AS 'pulse', 'pulse_test_answer_all';
+
+CREATE SCHEMA parity;
+CREATE TABLE parity.cases (
+	n integer GENERATED ALWAYS AS ((doc ->> 'n')::integer) STORED PRIMARY KEY,
+	doc jsonb NOT NULL,
+	local jsonb);
+CREATE TABLE parity.runs (pass integer, n integer, run uuid, refused text, PRIMARY KEY (pass, n));
+
+CREATE FUNCTION parity.epoch() RETURNS timestamptz LANGUAGE sql IMMUTABLE
+	AS $$SELECT timestamptz '2030-01-01 00:00:00+00'$$;
+
+-- What run_local says, or that it refuses the graph.
+CREATE FUNCTION parity.run_local(doc jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+	options jsonb := jsonb_build_object('now', parity.epoch(), 'trace', false);
+BEGIN
+	IF doc ? 'budget' THEN
+		options := options || jsonb_build_object('budget', doc -> 'budget');
+	END IF;
+	IF doc -> 'workflows' <> '{}' THEN
+		options := options || jsonb_build_object('workflows', doc -> 'workflows');
+	END IF;
+	RETURN pulse.run_local(doc -> 'graph', doc -> 'input', doc -> 'bindings', doc -> 'signals', options);
+EXCEPTION WHEN OTHERS THEN
+	RETURN jsonb_build_object('refused', SQLSTATE || ' ' || SQLERRM);
+END $$;
+
+-- Actions, workflows, runs and their signals, all in one transaction.
+CREATE FUNCTION parity.submit(the_pass integer, low integer, high integer, calm boolean) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	c parity.cases;
+	made uuid;
+	w record;
+	s record;
+BEGIN
+	IF NOT EXISTS (SELECT FROM pulse.hosts) THEN
+		PERFORM pulse.register_host('h', 'http://127.0.0.1:1/');
+	END IF;
+	PERFORM pulse.register_action(name, 'h')
+	FROM parity.cases, jsonb_object_keys(doc -> 'bindings') AS name
+	WHERE n BETWEEN low AND high AND NOT EXISTS (SELECT FROM pulse.actions a WHERE a.name = jsonb_object_keys);
+	FOR c IN SELECT * FROM parity.cases WHERE n BETWEEN low AND high
+		AND (NOT submit.calm OR (doc -> 'calm')::boolean) AND NOT local ? 'refused' ORDER BY n
+	LOOP
+		BEGIN
+			FOR w IN SELECT * FROM jsonb_each(c.doc -> 'workflows') LOOP
+				PERFORM pulse.define(w.key, w.value);
+			END LOOP;
+			made := pulse.submit_graph(c.doc -> 'graph', c.doc -> 'input', budget => c.doc -> 'budget');
+			FOR s IN SELECT e.key AS name, p.value AS payload
+				FROM jsonb_each(c.doc -> 'signals') e, jsonb_array_elements(e.value) WITH ORDINALITY p
+				ORDER BY e.key, p.ordinality
+			LOOP
+				PERFORM pulse.signal(made, s.name, s.payload);
+			END LOOP;
+			INSERT INTO parity.runs VALUES (the_pass, c.n, made, NULL);
+		EXCEPTION WHEN OTHERS THEN
+			INSERT INTO parity.runs VALUES (the_pass, c.n, NULL, SQLSTATE || ' ' || SQLERRM);
+		END;
+	END LOOP;
+END $$;
+
+CREATE FUNCTION parity.bindings(low integer, high integer) RETURNS jsonb LANGUAGE sql AS $$
+	SELECT coalesce(jsonb_object_agg(key, value), '{}')
+	FROM parity.cases, jsonb_each(doc -> 'bindings') WHERE n BETWEEN low AND high$$;
+
+-- Whether calls wait for answers; else the clock goes on to what is due next: "calls", "time" or "end".
+CREATE FUNCTION parity.next() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	soon timestamptz;
+BEGIN
+	IF EXISTS (SELECT FROM pulse_test.all_calls()) THEN
+		RETURN 'calls';
+	END IF;
+	SELECT min(due) INTO soon FROM _pulse.timer;
+	IF soon IS NULL THEN
+		RETURN 'end';
+	END IF;
+	PERFORM pulse_test.set_now(soon);
+	RETURN 'time';
+END $$;
+
+-- Statuses and outputs of all nodes, classes, rewrites, budget and hash: the same for both kinds of runs.
+CREATE FUNCTION parity.of_local(r jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+	SELECT jsonb_build_object(
+		'status', CASE WHEN r -> 'error' ->> 'class' = 'deadline' THEN 'timed_out' ELSE r ->> 'status' END,
+		'output', r -> 'output',
+		'class', r -> 'error' -> 'class',
+		'failed', r -> 'error' -> 'node',
+		'nodes', r -> 'statuses',
+		'outputs', r -> 'outputs',
+		'admitted', (SELECT jsonb_agg(jsonb_build_object('node', e -> 'node', 'form', e -> 'form', 'cost', e -> 'cost')
+				ORDER BY (e ->> 'node') COLLATE "C")
+			FROM jsonb_array_elements(r -> 'rewrites' -> 'admitted') e),
+		'rejected', (SELECT jsonb_agg(jsonb_build_object('node', e -> 'node', 'form', e -> 'form', 'cost', e -> 'cost',
+				'code', e -> 'code', 'exceeded', e -> 'exceeded')
+				ORDER BY (e ->> 'node') COLLATE "C", o)
+			FROM jsonb_array_elements(r -> 'rewrites' -> 'rejected') WITH ORDINALITY AS x (e, o)),
+		'budget', r -> 'remaining_budget',
+		'hash', r -> 'hash')$$;
+
+CREATE FUNCTION parity.of_durable(wanted uuid) RETURNS jsonb LANGUAGE sql STABLE AS $$
+	SELECT jsonb_build_object(
+		'status', CASE WHEN r.ended_at IS NULL AND r.status IN ('waiting', 'running', 'pending') THEN 'suspended' ELSE r.status END,
+		'output', coalesce(r.output, 'null'),
+		'class', r.error -> 'class',
+		'failed', r.error -> 'node',
+		'nodes', (SELECT jsonb_object_agg(node, status) FROM pulse.nodes WHERE run = r.run),
+		'outputs', (SELECT coalesce(jsonb_object_agg(node, output) FILTER (WHERE status IN ('completed', 'rewritten')), '{}')
+			FROM pulse.nodes WHERE run = r.run),
+		'admitted', (SELECT jsonb_agg(jsonb_build_object('node', anchor, 'form', form, 'cost', cost)
+				ORDER BY anchor COLLATE "C")
+			FROM _pulse.rewrite w WHERE w.run = r.run AND revision IS NOT NULL AND form NOT IN ('choose', 'map', 'repeat')),
+		'rejected', (SELECT jsonb_agg(jsonb_build_object('node', anchor, 'form', form, 'cost', cost, 'code', code, 'exceeded', exceeded)
+				ORDER BY anchor COLLATE "C", id)
+			FROM _pulse.rewrite w WHERE w.run = r.run AND revision IS NULL),
+		'budget', coalesce(
+			(SELECT budget_after FROM _pulse.rewrite w WHERE w.run = r.run AND budget_after IS NOT NULL AND revision IS NOT NULL
+				ORDER BY id DESC LIMIT 1),
+			'{"nodes": 16, "edges": 32, "depth": 6, "frontier": 4, "operations": 4}'
+				|| coalesce(f.graph -> 'budget', '{}') || coalesce(r.budget, '{}')),
+		'hash', coalesce(
+			(SELECT to_jsonb(hash) FROM _pulse.rewrite w WHERE w.run = r.run AND revision IS NOT NULL
+				ORDER BY revision DESC LIMIT 1),
+			to_jsonb(f.graph_hash)))
+	FROM pulse.runs r JOIN _pulse.workflow f ON f.tenant = r.tenant AND f.name = r.workflow AND f.version = r.version
+	WHERE r.run = wanted$$;
+
+-- Keys in which two results differ, each with both values.
+CREATE FUNCTION parity.differences(a jsonb, b jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+	SELECT jsonb_object_agg(k, jsonb_build_object('local', x, 'durable', y))
+	FROM (SELECT coalesce(p.key, q.key) AS k, p.value AS x, q.value AS y
+		FROM jsonb_each(a) p FULL JOIN jsonb_each(b) q ON p.key = q.key) pairs
+	WHERE coalesce(x, 'null') IS DISTINCT FROM coalesce(y, 'null')$$;
+
+-- Objects are compared key by key as well, that a difference may be read.
+CREATE FUNCTION parity.explain(a jsonb, b jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+	SELECT jsonb_object_agg(key, CASE
+			WHEN jsonb_typeof(value -> 'local') = 'object' AND jsonb_typeof(value -> 'durable') = 'object'
+			THEN parity.differences(value -> 'local', value -> 'durable') ELSE value END)
+	FROM jsonb_each(parity.differences(a, b))$$;
+
+CREATE FUNCTION parity.compare(the_pass integer, OUT n integer, OUT differences jsonb) RETURNS SETOF record LANGUAGE sql STABLE AS $$
+	SELECT n, d FROM (
+		SELECT r.n, CASE WHEN r.refused IS NOT NULL THEN jsonb_build_object('refused', r.refused)
+			ELSE parity.explain(parity.of_local(c.local), parity.of_durable(r.run)) END AS d
+		FROM parity.runs r JOIN parity.cases c USING (n) WHERE r.pass = the_pass) x
+	WHERE d IS NOT NULL ORDER BY n$$;
