@@ -14,6 +14,8 @@
 
 #include "core/step_private.h"
 
+#include "core/graph_grow.h"
+#include "core/outcome.h"
 #include "core/timetext.h"
 
 #define MAX_DELAY PULSE_MAX_DELAY_US
@@ -21,20 +23,21 @@
 /* Activations between two looks at whether somebody wants us to stop. */
 #define INTERRUPT_EVERY 256
 
+/* A step that activates more than this goes on in another one. */
+#define CUT_AFTER 20000
+
 /*
  * ---------------------------------------------------------------------
  * What an evaluation needs
  * ---------------------------------------------------------------------
  */
 
-static void
-need(PulseStep *step, int node)
+void
+pulse_step_need(PulseStep *step, PulseRunState *run, int node)
 {
-	for (int i = 0; i < step->n_need; i++)
-	{
-		if (step->need[i] == node)
-			return;
-	}
+	if (run->nodes[node].needed)
+		return;
+	run->nodes[node].needed = true;
 	if (step->n_need == step->cap_need)
 	{
 		int cap = Max(16, step->cap_need * 2);
@@ -47,15 +50,24 @@ need(PulseStep *step, int node)
 	step->need[step->n_need++] = node;
 }
 
+/* What was asked for is there, or nobody asks any more. */
 static void
-need_outputs(PulseStep *step, const PulseRunState *run, const int *nodes, int n)
+forget_needs(PulseStep *step, PulseRunState *run)
+{
+	for (int i = 0; i < step->n_need; i++)
+		run->nodes[step->need[i]].needed = false;
+	step->n_need = 0;
+}
+
+static void
+need_outputs(PulseStep *step, PulseRunState *run, const int *nodes, int n)
 {
 	for (int i = 0; i < n; i++)
 	{
 		const PulseNodeState *s = &run->nodes[nodes[i]];
 
 		if (pulse_status_has_output(s->status) && s->output == NULL)
-			need(step, nodes[i]);
+			pulse_step_need(step, run, nodes[i]);
 	}
 }
 
@@ -89,27 +101,30 @@ visible_nodes(PulseStep *step, const PulseRunState *run, int node,
 	for (int i = 0; i < *n; i++)
 	{
 		(*nodes)[i] = i < n_anc ? anc[i] : def->refs[i - n_anc];
-		(*names)[i] = i < n_anc ? run->graph->nodes[anc[i]]->id : def->ref_names[i - n_anc];
+		(*names)[i] = i < n_anc ? pulse_node_shown(run->graph, run->graph->nodes[anc[i]])->id : def->ref_names[i - n_anc];
 	}
 }
 
 /* True if everything the activation of this node may read is in memory. */
 static bool
-have_inputs(PulseStep *step, const PulseRunState *run, int node)
+have_inputs(PulseStep *step, PulseRunState *run, int node)
 {
 	const PulseNode *def = run->graph->nodes[node];
 	int *nodes;
 	const char **names;
 	int n;
 
-	step->n_need = 0;
+	forget_needs(step, run);
 	visible_nodes(step, run, node, &nodes, &names, &n);
 	need_outputs(step, run, nodes, n);
-	if (def->kind == PULSE_KIND_ACTION && def->input == NULL)
+	if (((def->kind == PULSE_KIND_ACTION || def->kind == PULSE_KIND_WORKFLOW) && def->input == NULL) ||
+		def->kind == PULSE_KIND_COLLECT)
 		need_outputs(step, run, def->preds, def->n_preds);
+	if (def->kind == PULSE_KIND_COLLECT)
+		pulse_collect_needs(step, run, node);
 	if (def->guards >= 0 && run->nodes[def->guards].status == PULSE_SKIPPED &&
 		run->nodes[def->guards].error == NULL)
-		need(step, def->guards);
+		pulse_step_need(step, run, def->guards);
 	return step->n_need == 0;
 }
 
@@ -127,20 +142,28 @@ outputs_object(PulseStep *step, const PulseRunState *run, const int *nodes,
 	PulseJsonPair *pairs = pulse_arena_alloc(step->scratch, sizeof(*pairs) * (size_t) Max(n, 1));
 	uint32 filled = 0;
 
-	for (int i = 0; i < n; i++)
+	/* a composite node and its collecting node go by the same name: the last one counts */
+	for (int pass = 0; pass < 2; pass++)
 	{
-		const PulseNodeState *s = &run->nodes[nodes[i]];
-		const PulseNode *def = run->graph->nodes[nodes[i]];
-
-		if (!pulse_status_has_output(s->status))
-			continue;
-		pairs[filled] = (PulseJsonPair){ def->id, def->id_len, s->output };
-		if (names != NULL)
+		for (int i = 0; i < n; i++)
 		{
-			pairs[filled].key = names[i];
-			pairs[filled].key_len = (uint32) strlen(names[i]);
+			const PulseNodeState *s = &run->nodes[nodes[i]];
+			const PulseNode *def = run->graph->nodes[nodes[i]];
+
+			if (!pulse_status_has_output(s->status) ||
+				(def->kind == PULSE_KIND_COLLECT) != (pass == 1))
+				continue;
+			def = pulse_node_shown(run->graph, def);
+			pairs[filled] = (PulseJsonPair){ def->id, def->id_len, s->output };
+			if (names != NULL)
+			{
+				pairs[filled].key = names[i];
+				pairs[filled].key_len = (uint32) strlen(names[i]);
+			}
+			filled++;
 		}
-		filled++;
+		if (run->own_graph == NULL)
+			break;
 	}
 	return pulse_json_object(step->scratch, pairs, filled);
 }
@@ -165,22 +188,63 @@ run_member(PulseRunState *run)
 	return run->run_member;
 }
 
-/* error may be NULL: not in a handler. Keys are given in jsonb order. */
+/*
+ * error may be NULL: not in a handler; scope: where the node is, or NULL. Keys are given in
+ * jsonb order.
+ */
 static const PulseJson *
-context(PulseStep *step, PulseRunState *run, const int *nodes,
+context(PulseStep *step, PulseRunState *run, const PulseScope *scope, const int *nodes,
 		const char *const *names, int n, const PulseJson *error)
 {
-	PulseJsonPair *pairs = pulse_arena_alloc(step->scratch, 5 * sizeof(*pairs));
+	PulseJsonPair *pairs = pulse_arena_alloc(step->scratch, 8 * sizeof(*pairs));
+	const PulseScope *item = scope;
+	const PulseScope *round = scope;
 	uint32 k = 0;
 
+	while (item != NULL && item->kind != PULSE_SCOPE_ITEM)
+		item = item->parent;
+	while (round != NULL && round->kind != PULSE_SCOPE_ROUND)
+		round = round->parent;
 	pairs[k++] = (PulseJsonPair){ "run", 3, run_member(run) };
+	if (item != NULL)
+		pairs[k++] = (PulseJsonPair){ "item", 4, item->item };
 	if (error != NULL)
 		pairs[k++] = (PulseJsonPair){ "error", 5, error };
+	if (item != NULL)
+		pairs[k++] = (PulseJsonPair){ "index", 5, pulse_json_int(step->scratch, item->index) };
 	pairs[k++] = (PulseJsonPair){ "input", 5, run->input };
 	pairs[k++] = (PulseJsonPair){ "nodes", 5, outputs_object(step, run, nodes, names, n) };
+	if (round != NULL)
+		pairs[k++] = (PulseJsonPair){ "round", 5, pulse_json_int(step->scratch, round->index) };
 	if (run->graph->config != NULL)
 		pairs[k++] = (PulseJsonPair){ "config", 6, run->graph->config };
 	return pulse_json_object(step->scratch, pairs, k);
+}
+
+/* That of a node; `while` of a repeat is evaluated within its round. */
+static const PulseJson *
+node_context(PulseStep *step, PulseRunState *run, int node, const PulseJson *error)
+{
+	const PulseGraph *graph = run->graph;
+	const PulseNode *def = graph->nodes[node];
+	const PulseScope *scope = def->scope;
+	int *nodes;
+	const char **names;
+	int n;
+
+	if (def->kind == PULSE_KIND_COLLECT)
+	{
+		for (scope = graph->nodes[def->preds[0]]->scope; scope->out != node;)
+			scope = scope->parent;
+	}
+	visible_nodes(step, run, node, &nodes, &names, &n);
+	return context(step, run, scope, nodes, names, n, error);
+}
+
+const PulseJson *
+pulse_step_context(PulseStep *step, PulseRunState *run, int node)
+{
+	return node_context(step, run, node, NULL);
 }
 
 /*
@@ -200,12 +264,22 @@ fail_expression(PulseStep *step, PulseRunState *run, int node,
 static void
 activate_pure(PulseStep *step, PulseRunState *run, int node, const PulseJson *root)
 {
+	const PulseNode *def = run->graph->nodes[node];
 	const char *why;
-	const PulseJson *value = pulse_template_eval(run->graph->nodes[node]->pure, root,
-												 step->scratch, step->max_expr_steps, &why);
+	const PulseJson *value = pulse_template_eval(def->pure, root, step->scratch,
+												 step->max_expr_steps, &why);
+	PulseOutcome outcome;
 
 	if (value == NULL)
 		fail_expression(step, run, node, "pure", why);
+	else if (def->result)
+	{
+		pulse_outcome_from_stage_result(step->scratch, value, &outcome);
+		if (outcome.kind == PULSE_OUTCOME_SUCCEEDED)
+			pulse_step_stage(step, run, node, &outcome);
+		else
+			pulse_step_fail(step, run, node, outcome.error);
+	}
 	else if (step->max_output_bytes > 0 &&
 			 (int64) pulse_json_size(value) > step->max_output_bytes)
 		pulse_step_fail(step, run, node,
@@ -268,22 +342,26 @@ activate_signal(PulseStep *step, PulseRunState *run, int node)
 {
 	const PulseNode *def = run->graph->nodes[node];
 
-	for (int i = 0; i < run->n_signals; i++)
-	{
-		PulseSignal *s = &run->signals[i];
-		PulseCommand *cmd;
-
-		if (s->settled || strcmp(s->name, def->name) != 0)
-			continue;
-		cmd = pulse_step_command(step, PULSE_CMD_SIGNAL, node);
-		cmd->signal_id = s->id;
-		cmd->consumed = true;
-		s->settled = true;
-		pulse_step_complete(step, run, node, s->payload);
+	if (pulse_step_take_signal(step, run, node, def->name))
 		return;
-	}
 	pulse_step_wait(step, run, node, PULSE_REASON_SIGNAL,
 					def->timeout > 0 ? step->now + def->timeout : 0);
+}
+
+/* What goes to an action or child run; NULL: the node has failed. */
+static const PulseJson *
+node_input(PulseStep *step, PulseRunState *run, int node, const PulseJson *root)
+{
+	const PulseNode *def = run->graph->nodes[node];
+	const PulseJson *input;
+	const char *why;
+
+	if (def->input == NULL)
+		return def->n_preds == 0 ? run->input : outputs_object(step, run, def->preds, NULL, def->n_preds);
+	input = pulse_template_eval(def->input, root, step->scratch, step->max_expr_steps, &why);
+	if (input == NULL)
+		fail_expression(step, run, node, "input", why);
+	return input;
 }
 
 static void
@@ -293,7 +371,6 @@ activate_action(PulseStep *step, PulseRunState *run, int node, const PulseJson *
 	PulseNodeState *n = &run->nodes[node];
 	PulseCommand *cmd;
 	const PulseJson *input;
-	const char *why;
 
 	/* after a long stop or pause: no call for which no time is left */
 	if (n->total_deadline != 0 && step->now >= n->total_deadline)
@@ -302,21 +379,9 @@ activate_action(PulseStep *step, PulseRunState *run, int node, const PulseJson *
 						pulse_step_error(step, "timeout", "total_timeout has passed"));
 		return;
 	}
-	if (def->input != NULL)
-	{
-		input = pulse_template_eval(def->input, root, step->scratch,
-									step->max_expr_steps, &why);
-		if (input == NULL)
-		{
-			fail_expression(step, run, node, "input", why);
-			return;
-		}
-	}
-	else if (def->n_preds == 0)
-		input = run->input;
-	else
-		input = outputs_object(step, run, def->preds, NULL, def->n_preds);
-
+	input = node_input(step, run, node, root);
+	if (input == NULL)
+		return;
 	if (!n->has_activation)
 	{
 		n->activation = pulse_uuid7(step->now, step->prng);
@@ -345,6 +410,7 @@ activate(PulseStep *step, PulseRunState *run, int node)
 	PulseNodeState *n = &run->nodes[node];
 	const PulseJson *error = NULL;
 	const PulseJson *root = NULL;
+	const PulseJson *input;
 	const char *why;
 
 	/* 1. by what came before */
@@ -368,15 +434,8 @@ activate(PulseStep *step, PulseRunState *run, int node)
 	if (n->started_at == 0)
 		n->started_at = step->now;
 	if (def->when != NULL || def->input != NULL || def->pure != NULL ||
-		def->delay_expr != NULL)
-	{
-		int *nodes;
-		const char **names;
-		int count;
-
-		visible_nodes(step, run, node, &nodes, &names, &count);
-		root = context(step, run, nodes, names, count, error);
-	}
+		def->delay_expr != NULL || def->n_choices > 0 || def->over != NULL)
+		root = node_context(step, run, node, error);
 
 	/* 2. by its condition; a node that is called again has passed it */
 	if (def->when != NULL && n->attempt == 0)
@@ -415,10 +474,21 @@ activate(PulseStep *step, PulseRunState *run, int node)
 			activate_action(step, run, node, root);
 			break;
 		case PULSE_KIND_CHOOSE:
+			pulse_activate_choose(step, run, node, root);
+			break;
 		case PULSE_KIND_MAP:
+			pulse_activate_map(step, run, node, root);
+			break;
 		case PULSE_KIND_REPEAT:
-		case PULSE_KIND_WORKFLOW:
+			pulse_activate_repeat(step, run, node);
+			break;
 		case PULSE_KIND_COLLECT:
+			pulse_activate_collect(step, run, node);
+			break;
+		case PULSE_KIND_WORKFLOW:
+			input = node_input(step, run, node, root);
+			if (input != NULL)
+				pulse_activate_workflow(step, run, node, input);
 			break;
 	}
 }
@@ -431,11 +501,12 @@ activate(PulseStep *step, PulseRunState *run, int node)
 
 /* True if all outputs the run's output is made of are in memory. */
 static bool
-have_results(PulseStep *step, const PulseRunState *run)
+have_results(PulseStep *step, PulseRunState *run)
 {
 	const PulseGraph *graph = run->graph;
 
-	step->n_need = 0;
+	forget_needs(step, run);
+	pulse_graph_order(graph);
 	if (graph->output == NULL)
 		need_outputs(step, run, graph->sinks, graph->n_sinks);
 	else if (!graph->output_refs_all)
@@ -443,7 +514,10 @@ have_results(PulseStep *step, const PulseRunState *run)
 	else
 	{
 		for (int i = 0; i < graph->n_nodes; i++)
-			need_outputs(step, run, &i, 1);
+		{
+			if (pulse_node_exists(graph->nodes[i]))
+				need_outputs(step, run, &i, 1);
+		}
 	}
 	return step->n_need == 0;
 }
@@ -464,14 +538,18 @@ run_output(PulseStep *step, PulseRunState *run, const char **why)
 		return outputs_object(step, run, graph->sinks, NULL, graph->n_sinks);
 
 	if (!graph->output_refs_all)
-		root = context(step, run, graph->output_refs, NULL, graph->n_output_refs, NULL);
+		root = context(step, run, NULL, graph->output_refs, NULL, graph->n_output_refs, NULL);
 	else
 	{
 		int *all = pulse_arena_alloc(step->scratch, sizeof(int) * (size_t) Max(graph->n_nodes, 1));
+		int n = 0;
 
 		for (int i = 0; i < graph->n_nodes; i++)
-			all[i] = i;
-		root = context(step, run, all, NULL, graph->n_nodes, NULL);
+		{
+			if (pulse_node_exists(graph->nodes[i]))
+				all[n++] = i;
+		}
+		root = context(step, run, NULL, all, NULL, n, NULL);
 	}
 	return pulse_template_eval(graph->output, root, step->scratch,
 							   step->max_expr_steps, why);
@@ -502,7 +580,7 @@ pulse_step_advance(PulseStep *step, PulseRunState *run)
 {
 	int node;
 	int ended;
-	int activated = 0;
+	int looked_at = step->activated;
 
 	/* not begun, or held: what is ready stays in the heap */
 	if (run->status != PULSE_RUN_PENDING || run->started_at == 0)
@@ -511,21 +589,30 @@ pulse_step_advance(PulseStep *step, PulseRunState *run)
 	while (run->status == PULSE_RUN_PENDING &&
 		   (node = pulse_state_pop_ready(run)) >= 0)
 	{
-		if (!have_inputs(step, run, node))
+		if (step->activated >= CUT_AFTER || !have_inputs(step, run, node))
 		{
 			pulse_state_push_ready(run, node);
-			return PULSE_STEP_NEED;
+			if (step->activated < CUT_AFTER)
+				return PULSE_STEP_NEED;
+
+			/* others want their turn, and a transaction its end */
+			pulse_step_run_timer(step, PULSE_CMD_TIMER_SET, PULSE_TIMER_CONTINUE, step->now);
+			return PULSE_STEP_DONE;
 		}
+		step->activated++;
 		activate(step, run, node);
-		if (step->interrupt != NULL && ++activated % INTERRUPT_EVERY == 0)
+		if (step->interrupt != NULL && step->activated - looked_at >= INTERRUPT_EVERY)
+		{
+			looked_at = step->activated;
 			step->interrupt();
+		}
 	}
 	if (run->status != PULSE_RUN_PENDING)
 		return PULSE_STEP_DONE;
 
 	ended = run->counts[PULSE_COMPLETED] + run->counts[PULSE_REWRITTEN] +
 		run->counts[PULSE_SKIPPED];
-	if (ended == run->graph->n_nodes)
+	if (ended == pulse_graph_size(run->graph))
 	{
 		if (!have_results(step, run))
 			return PULSE_STEP_NEED;
@@ -540,6 +627,6 @@ pulse_step_advance(PulseStep *step, PulseRunState *run)
 									 run->counts[PULSE_PENDING],
 									 run->counts[PULSE_INTERRUPTED],
 									 run->counts[PULSE_FAILED],
-									 run->graph->n_nodes);
+									 pulse_graph_size(run->graph));
 	return PULSE_STEP_STUCK;
 }

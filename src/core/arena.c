@@ -50,7 +50,7 @@ struct PulseArena
 #define MAX_REQUEST		(SIZE_MAX / 4)
 
 static void *
-block_get(PulseArena *arena, size_t size)
+block_get(const PulseArena *arena, size_t size)
 {
 #ifdef FRONTEND
 	void	   *block = size > MAX_REQUEST ? NULL : malloc(size);
@@ -84,13 +84,19 @@ block_put(ArenaBlock *block)
 PulseArena *
 pulse_arena_create(size_t first_block)
 {
+	return pulse_arena_create_beside(NULL, first_block);
+}
+
+PulseArena *
+pulse_arena_create_beside(const PulseArena *other, size_t first_block)
+{
 	size_t		size = first_block == 0 ? DEFAULT_BLOCK : first_block;
 	ArenaBlock *block;
 	PulseArena *arena;
 
 	size = Min(Max(size, SMALLEST_BLOCK), LARGEST_BLOCK);
 	size = MAXALIGN(size);
-	block = block_get(NULL, size);
+	block = block_get(other, size);
 	block->older = NULL;
 	block->size = size;
 
@@ -102,7 +108,7 @@ pulse_arena_create(size_t first_block)
 	arena->held = size;
 	arena->next_size = Min(size * 2, LARGEST_BLOCK);
 #ifndef FRONTEND
-	arena->context = CurrentMemoryContext;
+	arena->context = other != NULL ? other->context : CurrentMemoryContext;
 #endif
 	return arena;
 }

@@ -20,6 +20,12 @@ typedef struct PulseArena PulseArena;
 /* A new arena; first_block is a hint in bytes (0: default). */
 extern PulseArena *pulse_arena_create(size_t first_block);
 
+/*
+ * The same where `other` has its memory, not in the current context: for what is
+ * to live as long as that. NULL: as pulse_arena_create.
+ */
+extern PulseArena *pulse_arena_create_beside(const PulseArena *other, size_t first_block);
+
 /* Frees the arena and everything in it. NULL is allowed. */
 extern void pulse_arena_free(PulseArena *arena);
 

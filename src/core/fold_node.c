@@ -44,12 +44,16 @@ pulse_fold_timer(PulseStep *step, PulseRunState *run, const PulseFact *fact)
 		case PULSE_REASON_TIMER:
 			pulse_step_complete(step, run, fact->node, &pulse_json_null);
 			break;
+		case PULSE_REASON_CHILD:
+			pulse_child_timeout(step, run, fact->node);
+			break;
 		case PULSE_REASON_SIGNAL:
 			if (def->timeout_completes)
 				pulse_step_complete(step, run, fact->node, &pulse_json_null);
 			else
 				pulse_step_fail(step, run, fact->node,
-								pulse_step_error(step, "timeout", "signal %s did not come in time", def->name));
+								pulse_step_error(step, "timeout", "signal %s did not come in time",
+												 pulse_state_awaited(run, fact->node)));
 			break;
 		default: /* retry, host */
 			if (n->total_deadline != 0 && step->now >= n->total_deadline)
@@ -64,24 +68,31 @@ pulse_fold_timer(PulseStep *step, PulseRunState *run, const PulseFact *fact)
 	}
 }
 
-static void
-record_attempt(PulseStep *step, PulseRunState *run, int node,
-			   const PulseOutcome *o, const char *outcome)
+void
+pulse_step_attempt(PulseStep *step, PulseRunState *run, int node, int attempt,
+				   const char *outcome, const PulseOutcome *detail)
 {
 	PulseNodeState *n = &run->nodes[node];
 	PulseCommand *cmd = pulse_step_command(step, PULSE_CMD_ATTEMPT, node);
 
-	cmd->attempt = o->attempt;
+	cmd->attempt = attempt;
 	cmd->outcome = outcome;
 	cmd->activation = n->activation;
 	cmd->started_at = n->attempt_at;
-	cmd->detail = o;
+	cmd->detail = detail;
+}
+
+static void
+record_attempt(PulseStep *step, PulseRunState *run, int node,
+			   const PulseOutcome *o, const char *outcome)
+{
+	pulse_step_attempt(step, run, node, o->attempt, outcome, o);
 }
 
 /* Waits until `due`, or fails if the node's whole time is over before that. */
-static void
-wait_within_total(PulseStep *step, PulseRunState *run, int node,
-				  PulseReason reason, int64 due)
+void
+pulse_step_retry_later(PulseStep *step, PulseRunState *run, int node,
+					   PulseReason reason, int64 due)
 {
 	PulseNodeState *n = &run->nodes[node];
 
@@ -146,7 +157,7 @@ fold_failure(PulseStep *step, PulseRunState *run, int node, const PulseOutcome *
 	{
 		int64 delay = pulse_retry_delay(policy, Max(n->tries, 1), o->wait, step->prng);
 
-		wait_within_total(step, run, node, PULSE_REASON_RETRY, step->now + delay);
+		pulse_step_retry_later(step, run, node, PULSE_REASON_RETRY, step->now + delay);
 	}
 	else
 		pulse_step_fail(step, run, node, o->error);
@@ -169,12 +180,7 @@ pulse_fold_outcome(PulseStep *step, PulseRunState *run, const PulseFact *fact)
 		if (o->action_version != NULL)
 			n->action_version = o->action_version;
 		n->holds = 0;
-		if (step->max_output_bytes > 0 &&
-			(int64) pulse_json_size(o->output) > step->max_output_bytes)
-			pulse_step_fail(step, run, fact->node,
-							pulse_step_error(step, "output_too_large", "the output is larger than pulse.max_output_bytes"));
-		else
-			pulse_step_complete(step, run, fact->node, o->output);
+		pulse_step_stage(step, run, fact->node, o);
 		return;
 	}
 	if (o->kind == PULSE_OUTCOME_HELD)
@@ -188,7 +194,7 @@ pulse_fold_outcome(PulseStep *step, PulseRunState *run, const PulseFact *fact)
 		{
 			if (n->tries > 0)
 				n->tries--;
-			wait_within_total(step, run, fact->node, PULSE_REASON_HOST,
+			pulse_step_retry_later(step, run, fact->node, PULSE_REASON_HOST,
 							  step->now + hold_time(step, n->holds, o->wait));
 			return;
 		}

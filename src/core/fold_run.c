@@ -119,6 +119,20 @@ consume_signal(PulseStep *step, PulseRunState *run, PulseSignal *signal, int nod
 	pulse_step_complete(step, run, node, signal->payload);
 }
 
+bool
+pulse_step_take_signal(PulseStep *step, PulseRunState *run, int node, const char *name)
+{
+	for (int i = 0; i < run->n_signals; i++)
+	{
+		if (!run->signals[i].settled && strcmp(run->signals[i].name, name) == 0)
+		{
+			consume_signal(step, run, &run->signals[i], node);
+			return true;
+		}
+	}
+	return false;
+}
+
 static void
 fold_signal(PulseStep *step, PulseRunState *run, const PulseFact *fact)
 {
@@ -137,15 +151,8 @@ fold_signal(PulseStep *step, PulseRunState *run, const PulseFact *fact)
 
 	/* the oldest unsettled one of the name is due first, whichever this was */
 	node = pulse_state_find_wait(run, fact->signal_name);
-	for (int i = 0; node >= 0 && i < run->n_signals; i++)
-	{
-		if (!run->signals[i].settled &&
-			strcmp(run->signals[i].name, fact->signal_name) == 0)
-		{
-			consume_signal(step, run, &run->signals[i], node);
-			break;
-		}
-	}
+	if (node >= 0)
+		(void) pulse_step_take_signal(step, run, node, fact->signal_name);
 }
 
 /* Puts one node of an ended run back to the beginning. */
@@ -154,6 +161,8 @@ reset_node(PulseStep *step, PulseRunState *run, int node)
 {
 	PulseNodeState *n = &run->nodes[node];
 
+	if (n->status == PULSE_WAITING && n->reason == PULSE_REASON_CHILD)
+		pulse_child_cancel(step, run, node, "its parent was taken up anew");
 	n->status = PULSE_PENDING;
 	n->reason = PULSE_REASON_NONE;
 	n->has_activation &= n->outcome_unknown;
@@ -162,6 +171,9 @@ reset_node(PulseStep *step, PulseRunState *run, int node)
 	n->tries = 0;
 	n->holds = 0;
 	n->error = NULL;
+	n->signal = NULL;
+	n->rejection = NULL;
+	n->reexecutions = 0;
 	n->due = 0;
 	n->total_deadline = 0;
 	n->ended_at = 0;
@@ -264,7 +276,7 @@ fold_skip(PulseStep *step, PulseRunState *run, const PulseFact *fact)
 	if (pulse_run_status_terminal(run->status))
 		return; /* its deadline is over */
 
-	if (n->status == PULSE_RUNNING)
+	if (n->status == PULSE_RUNNING || n->status == PULSE_WAITING)
 		pulse_step_interrupt(step, run, node, PULSE_REASON_CANCELLED);
 	pulse_step_clear_timer(step, run, node);
 

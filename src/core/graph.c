@@ -12,6 +12,7 @@
 
 #include "core/graph.h"
 
+#include "core/graph_index.h"
 #include "core/graph_private.h"
 #include "core/sha256.h"
 
@@ -19,7 +20,10 @@ int
 pulse_graph_find(const PulseGraph *graph, const char *id, size_t len)
 {
 	int low = 0;
-	int high = graph->n_nodes - 1;
+	int high = pulse_graph_size(graph) - 1;
+
+	if (graph->unsettled)
+		return pulse_index_find((PulseGraph *) graph, id, len);
 
 	while (low <= high)
 	{
@@ -100,6 +104,10 @@ pulse_graph_ancestors(const PulseGraph *graph, int node, PulseArena *arena,
 			break;
 		at = list[next++];
 	}
+	*anc = list;
+	*n = count;
+	if (graph->unsettled)
+		return;
 	if (graph->by_rank != NULL)
 	{
 		for (int i = 0; i < count; i++)
@@ -111,8 +119,6 @@ pulse_graph_ancestors(const PulseGraph *graph, int node, PulseArena *arena,
 		for (int i = 0; i < count; i++)
 			list[i] = graph->by_rank[list[i]];
 	}
-	*anc = list;
-	*n = count;
 }
 
 const char *
@@ -186,14 +192,14 @@ pulse_graph_hash(PulseGraph *graph)
 	pulse_sha256_init(&sink.sha);
 	sink.n = 0;
 	hash_bytes(&sink, "[[", 2);
-	for (int i = 0; i < graph->n_nodes; i++)
+	for (int i = 0; i < pulse_graph_size(graph); i++)
 	{
 		if (i > 0)
 			hash_bytes(&sink, ",", 1);
 		hash_id(&sink, graph->nodes[pulse_graph_at_rank(graph, i)]);
 	}
 	hash_bytes(&sink, "],[", 3);
-	for (int i = 0; i < graph->n_nodes; i++)
+	for (int i = 0; i < pulse_graph_size(graph); i++)
 	{
 		const PulseNode *from = graph->nodes[pulse_graph_at_rank(graph, i)];
 

@@ -148,7 +148,8 @@ typedef struct PulseScope
 	int n_records;	   /* ids of growths recorded inside of it (replay.h) */
 	int cap_records;
 	int *records;
-	PulseArena *arena; /* of its nodes: freed when it is pruned; NULL: shared with others */
+	PulseArena *arena;			  /* this struct lives in it */
+	struct PulseGraphPart *parts; /* memory that goes when its nodes go */
 } PulseScope;
 
 typedef struct PulseNode
@@ -254,10 +255,13 @@ typedef struct PulseGraph
 	int n_scopes;
 	int cap_scopes;
 	PulseScope **scopes; /* by number; NULL: pruned */
-	struct PulseGraphIndex *index; /* ids of a graph that grows; graph_grow.c */
-	int n_free;			 /* numbers without a node, to be used again */
-	int cap_free;
-	int *free;
+	struct PulseGraphIndex *index; /* ids of an unsettled graph (graph_index.h), or NULL */
+	int cap_gone;
+	int *gone; /* the numbers without a node, to be used again */
+	int cap_edges; /* room in succ_block, where pulse_graph_settle puts successors */
+	int *succ_block;
+	int cap_ends;
+	int *end_block;
 	int n_edges;
 	int n_sinks;
 	int *sinks; /* in id order */
@@ -274,7 +278,7 @@ typedef struct PulseGraph
 	PulseBudget budget;
 	const PulseJson *source; /* the document; of a graph that has grown: the first one */
 	PulseGraphPart *parts;	 /* arenas of what it has grown by */
-	char hash[65];			 /* structure: SHA-256 of [[ids],[[from,to]]], lower hex */
+	char hash[65];			 /* structure: SHA-256 of [[ids],[[from,to]]], lower hex; "": to be computed */
 } PulseGraph;
 
 typedef enum PulseGraphForm
@@ -297,8 +301,8 @@ extern void pulse_graph_free(PulseGraph *graph);
 extern int pulse_graph_find(const PulseGraph *graph, const char *id, size_t len);
 
 /*
- * Fills (*anc)[0..*n) with the strict ancestors of node, in id order; the
- * array is in arena. Costs the size of the ancestry.
+ * Fills (*anc)[0..*n) with the strict ancestors of node, in id order (of an
+ * unsettled graph: in no order); the array is in arena. Costs the size of the ancestry.
  */
 extern void pulse_graph_ancestors(const PulseGraph *graph, int node, PulseArena *arena,
 								  int **anc, int *n);
@@ -321,6 +325,13 @@ static inline const PulseNode *
 pulse_node_shown(const PulseGraph *graph, const PulseNode *node)
 {
 	return node->kind == PULSE_KIND_COLLECT ? graph->nodes[node->collects] : node;
+}
+
+/* False: this number has no node. */
+static inline bool
+pulse_node_exists(const PulseNode *node)
+{
+	return node->id_len > 0;
 }
 
 /* How many nodes there are. */

@@ -3,8 +3,9 @@
  *		Graphs that grow: a private copy, a fragment put into it, its document.
  *
  * Owns how a graph changes after it was read, and nothing of the rules about
- * it.  A grown graph differs from one that was read in one point only: numbers are
- * in order of arrival, by_rank has the order of ids.
+ * it.  In a graph that grows, numbers are in order of arrival; what costs a walk over the
+ * whole graph (ranks, ends, the hash) is made when somebody asks for it, so that a growth
+ * costs its own size only.  Composite nodes are graph_lower.c's.
  */
 #ifdef FRONTEND
 #include "postgres_fe.h"
@@ -14,19 +15,30 @@
 
 #include "core/graph_grow.h"
 
+#include "core/graph_index.h"
 #include "core/graph_private.h"
 
 PulseGraph *
 pulse_graph_copy(const PulseGraph *base)
 {
+	return pulse_graph_copy_beside(base, NULL);
+}
+
+PulseGraph *
+pulse_graph_copy_beside(const PulseGraph *base, const PulseArena *other)
+{
 	int n = base->n_nodes;
-	PulseArena *arena = pulse_arena_create(0);
+	PulseArena *arena = pulse_arena_create_beside(other, 0);
 	PulseGraph *graph = pulse_arena_alloc(arena, sizeof(PulseGraph));
 	PulseNode *block = pulse_arena_alloc(arena, sizeof(PulseNode) * (size_t) n);
 
+	Assert(!base->unsettled && base->n_gone == 0 && base->n_scopes == 0);
 	*graph = *base;
 	graph->arena = arena;
 	graph->parts = NULL;
+	graph->index = NULL;
+	graph->succ_block = graph->end_block = NULL;
+	graph->cap_edges = graph->cap_ends = 0;
 	graph->cap_nodes = n;
 	graph->nodes = pulse_arena_alloc(arena, sizeof(PulseNode *) * (size_t) n);
 	graph->by_rank = pulse_arena_alloc(arena, sizeof(int) * (size_t) n);
@@ -60,15 +72,10 @@ pulse_graph_followers(const PulseGraph *graph, int node, PulseArena *arena, int 
  * ---------------------------------------------------------------------
  */
 
-static int
-rank_of(const PulseGraph *graph, int node)
-{
-	return graph->nodes[node]->rank;
-}
-
 /*
  * A new vector: the old one without `without` (-1: nothing), and the added ones
- * among it. Both are in id order. In the graph's arena.
+ * among it. Both are in id order, more or less: a collecting node keeps the place of its
+ * composite. In the graph's arena.
  */
 static int *
 merged(const PulseGraph *graph, const int *old, int n_old, int without,
@@ -82,7 +89,7 @@ merged(const PulseGraph *graph, const int *old, int n_old, int without,
 	{
 		if (old[i] == without)
 			continue;
-		while (a < n_added && rank_of(graph, added[a]) < rank_of(graph, old[i]))
+		while (a < n_added && pulse_node_before(graph, added[a], old[i]))
 			list[k++] = added[a++];
 		list[k++] = old[i];
 	}
@@ -92,8 +99,8 @@ merged(const PulseGraph *graph, const int *old, int n_old, int without,
 	return list;
 }
 
-static void
-make_room(PulseGraph *graph, int n)
+void
+pulse_graph_make_room(PulseGraph *graph, int n)
 {
 	int cap = Max(graph->cap_nodes, 8);
 
@@ -110,67 +117,43 @@ make_room(PulseGraph *graph, int n)
 	graph->cap_nodes = cap;
 }
 
-static int
-compare_ids(const PulseNode *a, const PulseNode *b)
+void
+pulse_graph_unsettle(PulseGraph *graph)
 {
-	int c = memcmp(a->id, b->id, Min(a->id_len, b->id_len));
-
-	return c != 0 ? c : (a->id_len > b->id_len) - (a->id_len < b->id_len);
+	graph->unsettled = true;
+	graph->hash[0] = '\0';
 }
 
-/* Merges the new nodes, which are in id order, into by_rank; then the ranks. */
-static void
-make_ranks(PulseGraph *graph, int n_old, const int *added, int n_added)
+void
+pulse_scope_add_node(PulseGraph *graph, PulseScope *scope, int node)
 {
-	int to = n_old + n_added;
-	int i = n_old;
-	int a = n_added;
-
-	/* from the back, in place */
-	while (a > 0)
+	if (scope == NULL)
+		return;
+	if (scope->n_nodes == scope->cap_nodes)
 	{
-		if (i > 0 && compare_ids(graph->nodes[graph->by_rank[i - 1]],
-								 graph->nodes[added[a - 1]]) > 0)
-			graph->by_rank[--to] = graph->by_rank[--i];
-		else
-			graph->by_rank[--to] = added[--a];
+		int cap = Max(4, scope->cap_nodes * 2);
+
+		scope->nodes = pulse_arena_grow(scope->arena, scope->nodes,
+										sizeof(int) * (size_t) scope->n_nodes,
+										sizeof(int) * (size_t) cap);
+		scope->cap_nodes = cap;
 	}
-	for (i = 0; i < n_old + n_added; i++)
-		graph->nodes[graph->by_rank[i]]->rank = i;
+	scope->nodes[scope->n_nodes++] = node;
 }
 
-/* Roots and sinks, by one walk in id order. */
-static void
-make_ends(PulseGraph *graph)
+void
+pulse_scope_add_record(PulseScope *scope, int id)
 {
-	int *roots;
-	int *sinks;
-	int n_roots = 0;
-	int n_sinks = 0;
-
-	for (int i = 0; i < graph->n_nodes; i++)
+	if (scope->n_records == scope->cap_records)
 	{
-		n_roots += graph->nodes[i]->n_preds == 0;
-		n_sinks += graph->nodes[i]->n_succs == 0;
-	}
-	roots = n_roots <= graph->n_roots && graph->parts != NULL
-				? graph->roots
-				: pulse_arena_alloc(graph->arena, sizeof(int) * (size_t) n_roots);
-	sinks = n_sinks <= graph->n_sinks && graph->parts != NULL
-				? graph->sinks
-				: pulse_arena_alloc(graph->arena, sizeof(int) * (size_t) n_sinks);
-	graph->roots = roots;
-	graph->sinks = sinks;
-	graph->n_roots = graph->n_sinks = 0;
-	for (int i = 0; i < graph->n_nodes; i++)
-	{
-		int at = pulse_graph_at_rank(graph, i);
+		int cap = Max(4, scope->cap_records * 2);
 
-		if (graph->nodes[at]->n_preds == 0)
-			roots[graph->n_roots++] = at;
-		if (graph->nodes[at]->n_succs == 0)
-			sinks[graph->n_sinks++] = at;
+		scope->records = pulse_arena_grow(scope->arena, scope->records,
+										  sizeof(int) * (size_t) scope->n_records,
+										  sizeof(int) * (size_t) cap);
+		scope->cap_records = cap;
 	}
+	scope->records[scope->n_records++] = id;
 }
 
 /*
@@ -217,47 +200,12 @@ map_vector(int *list, int n, const int *numbers)
 		list[i] = numbers[list[i]];
 }
 
-/* A reference with its name, for sorting. */
-typedef struct NamedRef
-{
-	int ref;
-	int rank;
-	const char *name;
-} NamedRef;
-
-static int
-compare_named(const void *a, const void *b)
-{
-	const NamedRef *x = a;
-	const NamedRef *y = b;
-
-	if (x->rank != y->rank)
-		return x->rank < y->rank ? -1 : 1;
-	return strcmp(x->name, y->name);
-}
-
 /* References of a node that has just come in: new numbers, and names in any case. */
 static void
-map_refs(PulseGraph *graph, PulseNode *node, PulseArena *arena, const int *numbers)
+map_refs(PulseNode *node, const int *numbers)
 {
-	NamedRef *list = pulse_arena_alloc(arena, sizeof(NamedRef) * (size_t) node->n_refs);
-	const char **names = pulse_arena_alloc(arena, sizeof(char *) * (size_t) node->n_refs);
-
 	for (int i = 0; i < node->n_refs; i++)
-	{
-		int ref = node->refs[i];
-
-		list[i].ref = ref < 0 ? ~ref : numbers[ref];
-		list[i].rank = rank_of(graph, list[i].ref);
-		list[i].name = node->ref_names[i];
-	}
-	qsort(list, (size_t) node->n_refs, sizeof(NamedRef), compare_named);
-	for (int i = 0; i < node->n_refs; i++)
-	{
-		node->refs[i] = list[i].ref;
-		names[i] = list[i].name;
-	}
-	node->ref_names = names;
+		node->refs[i] = node->refs[i] < 0 ? ~node->refs[i] : numbers[node->refs[i]];
 }
 
 /* Names are ids as long as these are local: keep them while they are known. */
@@ -290,7 +238,11 @@ adopt_nodes(PulseGraph *graph, const PulseGrowth *growth, const PulseNode *ancho
 
 		node->id = pulse_arena_printf(arena, "%s:%s", anchor->id, node->id);
 		node->id_len += anchor->id_len + 1;
+		node->scope = anchor->scope;
+		node->origin = growth->origin;
 		graph->nodes[growth->numbers[i]] = node;
+		if (growth->numbers[i] != growth->anchor)
+			pulse_scope_add_node(graph, node->scope, growth->numbers[i]);
 	}
 	for (int i = 0; i < fragment->n_nodes; i++)
 	{
@@ -364,8 +316,7 @@ detach(PulseGraph *graph, const PulseGrowth *growth, const int *followers, int n
 
 		node->succs = merged(graph, node->succs, node->n_succs, growth->anchor, NULL, 0, &node->n_succs);
 	}
-	memmove(graph->by_rank + anchor->rank, graph->by_rank + anchor->rank + 1,
-			sizeof(int) * (size_t) (graph->n_nodes - anchor->rank - 1));
+	pulse_index_remove(graph, growth->anchor);
 }
 
 void
@@ -374,27 +325,27 @@ pulse_graph_grow(PulseGraph *graph, PulseGrowth *growth)
 	PulseGraph *fragment = growth->fragment;
 	PulseNode anchor = *graph->nodes[growth->anchor];
 	PulseGraphPart *part = pulse_arena_alloc(graph->arena, sizeof(PulseGraphPart));
-	int stay = graph->n_nodes - growth->replace;
+	int first = graph->n_nodes - growth->replace;
 	int n_added = fragment->n_nodes;
 	int *followers;
 	int n_followers = pulse_graph_followers(graph, growth->anchor, graph->arena, &followers);
 	int *entries;
 	int *exits;
 
-	make_room(graph, stay + n_added);
+	pulse_graph_make_room(graph, first + n_added);
+	pulse_graph_unsettle(graph);
 	growth->numbers = pulse_arena_alloc(graph->arena, sizeof(int) * (size_t) n_added);
 	for (int i = 0; i < n_added; i++)
-		growth->numbers[i] = stay + i;
+		growth->numbers[i] = first + i;
 	if (growth->replace)
 		growth->numbers[0] = growth->anchor;
 	detach(graph, growth, followers, n_followers);
 	adopt_nodes(graph, growth, &anchor);
-	graph->n_nodes = stay + n_added;
-	make_ranks(graph, stay, growth->numbers, n_added);
+	graph->n_nodes = first + n_added;
 	for (int i = 0; i < n_added; i++)
 	{
-		if (fragment->nodes[i]->n_refs > 0)
-			map_refs(graph, fragment->nodes[i], fragment->arena, growth->numbers);
+		map_refs(fragment->nodes[i], growth->numbers);
+		pulse_index_add(graph, growth->numbers[i]);
 	}
 
 	entries = numbers_of(graph, growth, growth->entries, growth->n_entries);
@@ -405,17 +356,160 @@ pulse_graph_grow(PulseGraph *graph, PulseGrowth *growth)
 		connect(graph, &growth->anchor, 1, entries, growth->n_entries);
 	connect(graph, exits, growth->n_exits, followers, n_followers);
 
-	graph->n_edges = 0;
-	for (int i = 0; i < graph->n_nodes; i++)
-		graph->n_edges += graph->nodes[i]->n_succs;
-	make_ends(graph);
-	pulse_graph_hash(graph);
-
 	/* the fragment's memory is the graph's now */
 	part->arena = fragment->arena;
 	part->next = graph->parts;
 	graph->parts = part;
 	growth->fragment = NULL;
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * What is made anew when it is asked for
+ * ---------------------------------------------------------------------
+ */
+
+/* For sorting: the ids beside the numbers. */
+typedef struct SortedNode
+{
+	const char *id;
+	uint32 len;
+	int node;
+} SortedNode;
+
+static int
+compare_sorted(const void *a, const void *b)
+{
+	const SortedNode *x = a;
+	const SortedNode *y = b;
+	int c = memcmp(x->id, y->id, Min(x->len, y->len));
+
+	return c != 0 ? c : (x->len > y->len) - (x->len < y->len);
+}
+
+static void
+make_ranks(PulseGraph *graph, PulseArena *scratch)
+{
+	int size = pulse_graph_size(graph);
+	SortedNode *list = pulse_arena_alloc(scratch, sizeof(SortedNode) * (size_t) size);
+	int n = 0;
+
+	for (int i = 0; i < graph->n_nodes; i++)
+	{
+		const PulseNode *node = graph->nodes[i];
+
+		if (pulse_node_exists(node))
+			list[n++] = (SortedNode){ node->id, node->id_len, i };
+	}
+	Assert(n == size);
+	qsort(list, (size_t) n, sizeof(SortedNode), compare_sorted);
+	for (int i = 0; i < n; i++)
+	{
+		graph->by_rank[i] = list[i].node;
+		graph->nodes[list[i].node]->rank = i;
+	}
+}
+
+/* Successors from predecessors, in id order. */
+static void
+make_succs(PulseGraph *graph)
+{
+	int size = pulse_graph_size(graph);
+	int *block;
+
+	graph->n_edges = 0;
+	for (int i = 0; i < size; i++)
+	{
+		graph->nodes[graph->by_rank[i]]->n_succs = 0;
+		graph->n_edges += graph->nodes[graph->by_rank[i]]->n_preds;
+	}
+	if (graph->n_edges > graph->cap_edges)
+	{
+		graph->cap_edges = Max(graph->n_edges, graph->cap_edges * 2);
+		graph->succ_block = pulse_arena_alloc(graph->arena, sizeof(int) * (size_t) graph->cap_edges);
+	}
+	block = graph->succ_block;
+	for (int i = 0; i < size; i++)
+	{
+		const PulseNode *node = graph->nodes[graph->by_rank[i]];
+
+		for (int p = 0; p < node->n_preds; p++)
+			graph->nodes[node->preds[p]]->n_succs++;
+	}
+	for (int i = 0; i < size; i++)
+	{
+		PulseNode *node = graph->nodes[graph->by_rank[i]];
+
+		node->succs = block;
+		block += node->n_succs;
+		node->n_succs = 0;
+	}
+	for (int i = 0; i < size; i++)
+	{
+		int at = graph->by_rank[i];
+
+		for (int p = 0; p < graph->nodes[at]->n_preds; p++)
+		{
+			PulseNode *pred = graph->nodes[graph->nodes[at]->preds[p]];
+
+			pred->succs[pred->n_succs++] = at;
+		}
+	}
+}
+
+static void
+make_ends(PulseGraph *graph)
+{
+	int size = pulse_graph_size(graph);
+	int n_roots = 0;
+	int n_sinks = 0;
+
+	for (int i = 0; i < size; i++)
+	{
+		n_roots += graph->nodes[graph->by_rank[i]]->n_preds == 0;
+		n_sinks += graph->nodes[graph->by_rank[i]]->n_succs == 0;
+	}
+	if (n_roots + n_sinks > graph->cap_ends)
+	{
+		graph->cap_ends = Max(n_roots + n_sinks, graph->cap_ends * 2);
+		graph->end_block = pulse_arena_alloc(graph->arena, sizeof(int) * (size_t) graph->cap_ends);
+	}
+	graph->roots = graph->end_block;
+	graph->sinks = graph->end_block + n_roots;
+	graph->n_roots = graph->n_sinks = 0;
+	for (int i = 0; i < size; i++)
+	{
+		int at = graph->by_rank[i];
+
+		if (graph->nodes[at]->n_preds == 0)
+			graph->roots[graph->n_roots++] = at;
+		if (graph->nodes[at]->n_succs == 0)
+			graph->sinks[graph->n_sinks++] = at;
+	}
+}
+
+void
+pulse_graph_order(const PulseGraph *unsettled)
+{
+	PulseGraph *graph = (PulseGraph *) unsettled; /* only what is out of date is written */
+	PulseArena *scratch;
+
+	if (!graph->unsettled)
+		return;
+	scratch = pulse_arena_create(0);
+	make_ranks(graph, scratch);
+	make_succs(graph);
+	make_ends(graph);
+	graph->unsettled = false;
+	pulse_arena_free(scratch);
+}
+
+void
+pulse_graph_settle(const PulseGraph *graph)
+{
+	pulse_graph_order(graph);
+	if (graph->hash[0] == '\0')
+		pulse_graph_hash((PulseGraph *) graph);
 }
 
 /*
@@ -501,17 +595,19 @@ node_document(const PulseGraph *graph, const PulseNode *node, int *list, PulseAr
 const PulseJson *
 pulse_graph_document(const PulseGraph *graph, PulseArena *arena)
 {
-	size_t n = (size_t) graph->n_nodes;
+	size_t n = (size_t) pulse_graph_size(graph);
 	const PulseJson *source = graph->source;
 	const PulseJson *old = pulse_json_get(source, "nodes");
 	PulseJsonPair *nodes = pulse_arena_alloc(arena, sizeof(PulseJsonPair) * n);
 	PulseJsonPair *top = pulse_arena_alloc(arena, sizeof(PulseJsonPair) * ((size_t) source->len + 1));
-	int *list = pulse_arena_alloc(arena, sizeof(int) * n);
+	int *list;
 	uint32 k = 0;
 
+	pulse_graph_order(graph);
+	list = pulse_arena_alloc(arena, sizeof(int) * n);
 	for (size_t i = 0; i < n; i++)
 	{
-		const PulseNode *node = graph->nodes[i];
+		const PulseNode *node = graph->nodes[pulse_graph_at_rank(graph, (int) i)];
 
 		nodes[i] = (PulseJsonPair){ node->id, node->id_len, node_document(graph, node, list, arena) };
 	}

@@ -14,6 +14,7 @@ typedef struct PulseGrowth
 {
 	int anchor;
 	bool replace; /* else the anchor stays */
+	int origin;	  /* id of the growth it is recorded as (replay.h) */
 
 	/*
 	 * The fragment as a graph of its own, with local ids; references to the
@@ -31,9 +32,10 @@ typedef struct PulseGrowth
 
 /*
  * A copy that may grow, in an arena of its own. It shares definitions with base, which
- * must outlive it.
+ * must outlive it. The second form: see pulse_arena_create_beside.
  */
 extern PulseGraph *pulse_graph_copy(const PulseGraph *base);
+extern PulseGraph *pulse_graph_copy_beside(const PulseGraph *base, const PulseArena *other);
 
 /*
  * Puts the fragment into a graph made by pulse_graph_copy and takes its memory
@@ -50,6 +52,17 @@ extern void pulse_graph_grow(PulseGraph *graph, PulseGrowth *growth);
  * of a graph that may have grown calls it first.
  */
 extern void pulse_graph_settle(const PulseGraph *graph);
+
+/* The same without the hash. */
+extern void pulse_graph_order(const PulseGraph *graph);
+
+/* For graph_lower.c: room for n numbers; a note that the graph has changed; one more node. */
+extern void pulse_graph_make_room(PulseGraph *graph, int n);
+extern void pulse_graph_unsettle(PulseGraph *graph);
+extern void pulse_scope_add_node(PulseGraph *graph, PulseScope *scope, int node);
+
+/* Notes that a growth was recorded inside a scope. */
+extern void pulse_scope_add_record(PulseScope *scope, int id);
 
 /* Successors of a node but for its error handler, which belongs to it; in arena. */
 extern int pulse_graph_followers(const PulseGraph *graph, int node, PulseArena *arena,

@@ -545,10 +545,23 @@ pulse_graph_read(const PulseJson *document, PulseGraphForm form, PulseDiag *diag
 void
 pulse_graph_free(PulseGraph *graph)
 {
+	PulseGraphPart *next;
+
 	if (graph == NULL)
 		return;
-	/* a list in the graph's own arena, which goes last */
-	for (PulseGraphPart *part = graph->parts; part != NULL; part = part->next)
-		pulse_arena_free(part->arena);
+
+	/* a part may lie in the memory that it names; scopes inside others have higher numbers */
+	for (int i = graph->n_scopes - 1; i >= -1; i--)
+	{
+		PulseGraphPart *part = graph->parts;
+
+		if (i >= 0)
+			part = graph->scopes[i] != NULL ? graph->scopes[i]->parts : NULL;
+		for (; part != NULL; part = next)
+		{
+			next = part->next;
+			pulse_arena_free(part->arena);
+		}
+	}
 	pulse_arena_free(graph->arena);
 }

@@ -22,6 +22,12 @@ static const char *const form_names[] = {
 	[PULSE_REWRITE_APPEND] = "append",
 };
 
+const char *
+pulse_rewrite_form_name(PulseRewriteForm form)
+{
+	return form_names[form];
+}
+
 /* One planning. */
 typedef struct Planner
 {
@@ -271,7 +277,7 @@ check_replaced(Planner *p)
 		invalid(p, graph->nodes[anchor->guards]->id,
 				pulse_arena_printf(p->scratch, "\"%s\" handles the errors of \"%s\" and cannot be replaced therefore",
 								   p->id, graph->nodes[anchor->guards]->id));
-	for (int i = 0; i < graph->n_nodes; i++)
+	for (int i = 0; i < pulse_graph_size(graph); i++)
 	{
 		const PulseNode *node = graph->nodes[pulse_graph_at_rank(graph, i)];
 
@@ -312,7 +318,7 @@ check_entries(Planner *p, const PulseGraph *graph)
 static void
 check_live_limits(Planner *p)
 {
-	if (p->graph->n_nodes + p->plan->cost.nodes > PULSE_MAX_LIVE_NODES)
+	if (pulse_graph_size(p->graph) + p->plan->cost.nodes > PULSE_MAX_LIVE_NODES)
 		invalid(p, NULL, pulse_arena_printf(p->scratch, "the graph would have more than %d nodes",
 											PULSE_MAX_LIVE_NODES));
 	if (p->graph->n_edges + p->plan->cost.edges > PULSE_MAX_LIVE_EDGES)
@@ -328,7 +334,7 @@ static PulseGraph *
 read_definitions(Planner *p, PulseDiag *diag)
 {
 	const PulseFragment *f = p->fragment;
-	PulseArena *arena = pulse_arena_create(0);
+	PulseArena *arena = pulse_arena_create_beside(p->graph->arena, 0);
 	PulseGraph *graph = pulse_arena_zalloc(arena, sizeof(PulseGraph));
 	PulseNodeEntry *entries = pulse_arena_alloc(p->scratch, sizeof(PulseNodeEntry) * (size_t) f->n_nodes);
 	PulseGraphReader reader;
@@ -552,6 +558,7 @@ pulse_rewrite_plan(const PulseGraph *graph, int anchor, const char *id, PulseSta
 	plan->errors.arena = arena;
 	plan->form = rewrite->form;
 	plan->before = plan->remaining = *budget;
+	pulse_graph_order(graph);
 	planner.scratch = pulse_arena_create(0);
 	plan_groups(&planner, status);
 	pulse_arena_free(planner.scratch);
@@ -589,4 +596,5 @@ pulse_rewrite_apply(PulseRewritePlan *plan, PulseGraph *graph)
 	effects->entries = pulse_arena_alloc(graph->arena, sizeof(int) * (size_t) growth->n_entries);
 	for (int i = 0; i < growth->n_entries; i++)
 		effects->entries[i] = growth->numbers[growth->entries[i]];
+	pulse_graph_settle(graph);
 }

@@ -22,6 +22,9 @@ typedef enum PulseRewriteForm
 	PULSE_REWRITE_APPEND
 } PulseRewriteForm;
 
+/* "replace", "retain", "append" */
+extern const char *pulse_rewrite_form_name(PulseRewriteForm form);
+
 /* A rewrite as proposed; ids lie in its document. */
 typedef struct PulseRewrite
 {

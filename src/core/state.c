@@ -14,6 +14,9 @@
 
 #include "core/state.h"
 
+#include "core/budget.h"
+#include "core/graph_grow.h"
+
 /* Larger values are loaded again when needed instead of being kept. */
 #define KEEP_VALUE_BYTES 4096
 #define KEEP_RUN_BYTES (1024 * 1024)
@@ -54,8 +57,11 @@ pulse_state_create(const PulseGraph *graph)
 	run->arena = arena;
 	run->graph = graph;
 	run->input = &pulse_json_null;
+	run->budget = graph->budget;
+	pulse_budget_fill(&run->budget);
 	run->nodes = pulse_arena_zalloc(arena, node_bytes);
 	run->heap = pulse_arena_alloc(arena, sizeof(int) * (size_t) graph->n_nodes);
+	run->cap_nodes = run->cap_heap = graph->n_nodes;
 	pulse_state_derive(run);
 	return run;
 }
@@ -63,23 +69,44 @@ pulse_state_create(const PulseGraph *graph)
 void
 pulse_state_free(PulseRunState *run)
 {
-	if (run != NULL)
-		pulse_arena_free(run->arena);
+	if (run == NULL)
+		return;
+	pulse_graph_free(run->own_graph);
+	pulse_arena_free(run->arena);
+}
+
+PulseGraph *
+pulse_state_own_graph(PulseRunState *run)
+{
+	if (run->own_graph == NULL)
+		run->graph = run->own_graph = pulse_graph_copy_beside(run->graph, run->arena);
+	return run->own_graph;
 }
 
 static inline bool
 heap_before(const PulseRunState *run, int a, int b)
 {
-	return run->graph->nodes[a]->rank < run->graph->nodes[b]->rank;
+	return pulse_node_before(run->graph, a, b);
 }
 
 void
 pulse_state_push_ready(PulseRunState *run, int node)
 {
-	int i = run->n_heap++;
+	int i;
 
-	Assert(!run->nodes[node].ready);
+	/* it may be in the heap from an earlier time, when it was ended in another way */
+	if (run->nodes[node].ready)
+		return;
 	run->nodes[node].ready = true;
+	if (run->n_heap == run->cap_heap)
+	{
+		int cap = Max(run->cap_heap * 2, 16);
+
+		run->heap = pulse_arena_grow(run->arena, run->heap, sizeof(int) * (size_t) run->n_heap,
+									 sizeof(int) * (size_t) cap);
+		run->cap_heap = cap;
+	}
+	i = run->n_heap++;
 	while (i > 0)
 	{
 		int parent = (i - 1) / 2;
@@ -92,18 +119,15 @@ pulse_state_push_ready(PulseRunState *run, int node)
 	run->heap[i] = node;
 }
 
-int
-pulse_state_pop_ready(PulseRunState *run)
+/* The top of the heap, removed. */
+static int
+pop_heap(PulseRunState *run)
 {
-	int top;
-	int last;
+	int top = run->heap[0];
+	int last = run->heap[--run->n_heap];
 	int i = 0;
 
-	if (run->n_heap == 0)
-		return -1;
-	top = run->heap[0];
 	run->nodes[top].ready = false;
-	last = run->heap[--run->n_heap];
 	for (;;)
 	{
 		int child = 2 * i + 1;
@@ -123,6 +147,270 @@ pulse_state_pop_ready(PulseRunState *run)
 	return top;
 }
 
+int
+pulse_state_pop_ready(PulseRunState *run)
+{
+	while (run->n_heap > 0)
+	{
+		int top = pop_heap(run);
+
+		if (run->nodes[top].status == PULSE_PENDING && run->nodes[top].open_preds == 0)
+			return top;
+	}
+	return -1;
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * Scopes
+ * ---------------------------------------------------------------------
+ */
+
+static PulseScopeState *
+scope_state(PulseRunState *run, const PulseScope *scope)
+{
+	return &run->scopes[scope->number];
+}
+
+/* That of item 0, where the bookkeeping of the whole map is. */
+static PulseScopeState *
+map_state(PulseRunState *run, const PulseScope *item)
+{
+	return &run->scopes[item->number - item->index];
+}
+
+/* Changes the number of nodes that have not ended, in all scopes around the node. */
+static void
+count_live(PulseRunState *run, const PulseNode *def, int delta)
+{
+	for (const PulseScope *scope = def->scope; scope != NULL; scope = scope->parent)
+	{
+		PulseScopeState *s = scope_state(run, scope);
+
+		s->live += delta;
+		if (s->live == 0 && delta < 0 && scope->kind == PULSE_SCOPE_ITEM && s->started)
+		{
+			map_state(run, scope)->active--;
+			pulse_state_start_items(run, scope);
+		}
+	}
+}
+
+/* A node of an item whose turn has not come is not ready, whatever is before it. */
+static bool
+held_back(PulseRunState *run, int node)
+{
+	const PulseScope *scope = run->graph->nodes[node]->scope;
+
+	return scope != NULL && scope->kind == PULSE_SCOPE_ITEM && !scope_state(run, scope)->started;
+}
+
+static void
+start_item(PulseRunState *run, const PulseScope *scope)
+{
+	scope_state(run, scope)->started = true;
+	for (int i = 0; i < scope->n_nodes; i++)
+	{
+		const PulseNodeState *n = &run->nodes[scope->nodes[i]];
+
+		if (n->status == PULSE_PENDING && n->open_preds == 0)
+			pulse_state_push_ready(run, scope->nodes[i]);
+	}
+}
+
+void
+pulse_state_start_items(PulseRunState *run, const PulseScope *scope)
+{
+	const PulseGraph *graph = run->graph;
+	int first = scope->number - scope->index;
+	PulseScopeState *map = &run->scopes[first];
+	int max = graph->nodes[scope->anchor]->max_parallel;
+
+	while (map->next < scope->n_items && (max == 0 || map->active < max))
+	{
+		int number = first + map->next++;
+
+		/* all ended already: the whole map was, or it was skipped */
+		if (run->scopes[number].started || run->scopes[number].live == 0)
+			continue;
+		map->active++;
+		start_item(run, graph->scopes[number]);
+	}
+}
+
+static void
+room_for_scopes(PulseRunState *run)
+{
+	int n = run->graph->n_scopes;
+	int cap = Max(run->cap_scopes, 8);
+
+	if (n <= run->cap_scopes)
+		return;
+	while (cap < n)
+		cap *= 2;
+	run->scopes = pulse_arena_grow(run->arena, run->scopes,
+								   sizeof(PulseScopeState) * (size_t) run->cap_scopes,
+								   sizeof(PulseScopeState) * (size_t) cap);
+	memset(run->scopes + run->cap_scopes, 0,
+		   sizeof(PulseScopeState) * (size_t) (cap - run->cap_scopes));
+	run->cap_scopes = cap;
+}
+
+static void
+room_for_nodes(PulseRunState *run)
+{
+	int n = run->graph->n_nodes;
+	int cap = Max(run->cap_nodes, 16);
+
+	if (n <= run->cap_nodes)
+		return;
+	while (cap < n)
+		cap *= 2;
+	run->nodes = pulse_arena_grow(run->arena, run->nodes,
+								  sizeof(PulseNodeState) * (size_t) run->cap_nodes,
+								  sizeof(PulseNodeState) * (size_t) cap);
+	memset(run->nodes + run->cap_nodes, 0,
+		   sizeof(PulseNodeState) * (size_t) (cap - run->cap_nodes));
+	run->cap_nodes = cap;
+}
+
+static void
+count_preds(PulseRunState *run, int node)
+{
+	const PulseNode *def = run->graph->nodes[node];
+	PulseNodeState *n = &run->nodes[node];
+
+	n->open_preds = 0;
+	n->skipped_preds = 0;
+	for (int p = 0; p < def->n_preds; p++)
+	{
+		PulseStatus s = run->nodes[def->preds[p]].status;
+
+		if (!pulse_status_unblocks(s))
+			n->open_preds++;
+		else if (s == PULSE_SKIPPED)
+			n->skipped_preds++;
+	}
+}
+
+void
+pulse_state_make_room(PulseRunState *run)
+{
+	room_for_nodes(run);
+	room_for_scopes(run);
+}
+
+void
+pulse_state_grown(PulseRunState *run, const int *numbers, int n)
+{
+	pulse_state_make_room(run);
+	for (int i = 0; i < n; i++)
+	{
+		PulseNodeState *s = &run->nodes[numbers[i]];
+		bool ready = s->ready; /* an old entry is in the heap still */
+		bool dirty = s->dirty; /* and an old command in the list */
+
+		memset(s, 0, sizeof(*s));
+		s->ready = ready;
+		s->dirty = dirty;
+		run->counts[PULSE_PENDING]++;
+		count_live(run, run->graph->nodes[numbers[i]], 1);
+	}
+	for (int i = 0; i < n; i++)
+	{
+		count_preds(run, numbers[i]);
+		if (run->nodes[numbers[i]].open_preds == 0 && !held_back(run, numbers[i]))
+			pulse_state_push_ready(run, numbers[i]);
+	}
+}
+
+void
+pulse_state_replaced(PulseRunState *run, int anchor, const int *numbers, int n)
+{
+	PulseStatus old = run->nodes[anchor].status;
+
+	pulse_state_grown(run, numbers, n);
+	run->counts[old]--;
+	if (!pulse_status_terminal(old))
+		count_live(run, run->graph->nodes[anchor], -1);
+}
+
+void
+pulse_state_recount(PulseRunState *run, int node)
+{
+	PulseNodeState *n = &run->nodes[node];
+
+	count_preds(run, node);
+	if (n->status == PULSE_PENDING && n->open_preds == 0 && !held_back(run, node))
+		pulse_state_push_ready(run, node);
+}
+
+void
+pulse_state_gone(PulseRunState *run, int node)
+{
+	PulseNodeState *n = &run->nodes[node];
+
+	Assert(pulse_status_terminal(n->status));
+	run->counts[n->status]--;
+	n->output = NULL;
+	n->error = NULL;
+}
+
+/* Which items have been started follows from their nodes. */
+static void
+derive_items(PulseRunState *run)
+{
+	const PulseGraph *graph = run->graph;
+
+	for (int i = 0; i < graph->n_nodes; i++)
+	{
+		const PulseNode *def = graph->nodes[i];
+		PulseNodeState *n = &run->nodes[i];
+
+		if (n->status == PULSE_PENDING && !n->has_activation)
+			continue;
+		for (const PulseScope *scope = def->scope; scope != NULL; scope = scope->parent)
+			scope_state(run, scope)->started = true;
+
+		/* one that failed without an on_error of its own has ended its item */
+		if (n->status == PULSE_SKIPPED && n->reason == PULSE_REASON_ERROR &&
+			def->on_error == PULSE_ON_ERROR_FAIL)
+		{
+			for (const PulseScope *scope = def->scope; scope != NULL; scope = scope->parent)
+			{
+				if (scope->kind != PULSE_SCOPE_ITEM)
+				{
+					if (graph->nodes[scope->out]->on_error != PULSE_ON_ERROR_FAIL)
+						break;
+					continue;
+				}
+				if (graph->nodes[scope->anchor]->tolerate >= 0)
+				{
+					if (scope_state(run, scope)->failed == 0)
+						map_state(run, scope)->failures++;
+					scope_state(run, scope)->failed = i + 1;
+				}
+				break;
+			}
+		}
+	}
+	for (int i = 0; i < graph->n_scopes; i++)
+	{
+		const PulseScope *scope = graph->scopes[i];
+
+		if (scope != NULL && scope->kind == PULSE_SCOPE_ITEM &&
+			run->scopes[i].started && run->scopes[i].live > 0)
+			map_state(run, scope)->active++;
+	}
+	for (int i = 0; i < graph->n_scopes; i++)
+	{
+		const PulseScope *scope = graph->scopes[i];
+
+		if (scope != NULL && scope->kind == PULSE_SCOPE_ITEM && scope->index == 0)
+			pulse_state_start_items(run, scope);
+	}
+}
+
 void
 pulse_state_derive(PulseRunState *run)
 {
@@ -131,25 +419,31 @@ pulse_state_derive(PulseRunState *run)
 	memset(run->counts, 0, sizeof(run->counts));
 	run->n_heap = 0;
 	run->n_waits = 0;
+	pulse_state_make_room(run);
+	if (run->cap_scopes > 0)
+		memset(run->scopes, 0, sizeof(PulseScopeState) * (size_t) run->cap_scopes);
 	for (int i = 0; i < graph->n_nodes; i++)
 	{
 		PulseNodeState *n = &run->nodes[i];
 		const PulseNode *def = graph->nodes[i];
 
-		run->counts[n->status]++;
 		n->ready = false;
-		n->open_preds = 0;
-		n->skipped_preds = 0;
-		for (int p = 0; p < def->n_preds; p++)
-		{
-			PulseStatus s = run->nodes[def->preds[p]].status;
+		if (!pulse_node_exists(def))
+			continue;
+		run->counts[n->status]++;
+		count_preds(run, i);
+		if (def->scope != NULL && !pulse_status_terminal(n->status))
+			count_live(run, def, 1);
+	}
+	if (graph->n_scopes > 0)
+		derive_items(run);
+	for (int i = 0; i < graph->n_nodes; i++)
+	{
+		PulseNodeState *n = &run->nodes[i];
 
-			if (!pulse_status_unblocks(s))
-				n->open_preds++;
-			else if (s == PULSE_SKIPPED)
-				n->skipped_preds++;
-		}
-		if (n->status == PULSE_PENDING && n->open_preds == 0)
+		if (!pulse_node_exists(graph->nodes[i]))
+			continue;
+		if (n->status == PULSE_PENDING && n->open_preds == 0 && !held_back(run, i))
 			pulse_state_push_ready(run, i);
 		else if (n->status == PULSE_WAITING && n->reason == PULSE_REASON_SIGNAL)
 			pulse_state_add_wait(run, i);
@@ -186,7 +480,7 @@ pulse_state_find_wait(PulseRunState *run, const char *name)
 		if (n->status != PULSE_WAITING || n->reason != PULSE_REASON_SIGNAL)
 			continue;
 		run->waits[kept++] = node;
-		if (strcmp(run->graph->nodes[node]->name, name) == 0 &&
+		if (strcmp(pulse_state_awaited(run, node), name) == 0 &&
 			(best < 0 || heap_before(run, node, best)))
 			best = node;
 	}
@@ -204,12 +498,13 @@ pulse_state_set(PulseRunState *run, int node, PulseStatus status,
 
 	/* unblocking is for ever: only pulse_state_derive takes it back */
 	Assert(!pulse_status_unblocks(old));
-	Assert(!n->ready);
 
 	run->counts[old]--;
 	run->counts[status]++;
 	n->status = status;
 	n->reason = reason;
+	if (def->scope != NULL && pulse_status_terminal(status) != pulse_status_terminal(old))
+		count_live(run, def, pulse_status_terminal(status) ? -1 : 1);
 	if (!pulse_status_unblocks(status))
 		return;
 
@@ -221,7 +516,7 @@ pulse_state_set(PulseRunState *run, int node, PulseStatus status,
 		m->open_preds--;
 		if (status == PULSE_SKIPPED)
 			m->skipped_preds++;
-		if (m->open_preds == 0 && m->status == PULSE_PENDING)
+		if (m->open_preds == 0 && m->status == PULSE_PENDING && !held_back(run, succ))
 			pulse_state_push_ready(run, succ);
 	}
 }
@@ -321,5 +616,43 @@ pulse_state_settle(PulseRunState *run, const int *nodes, int n)
 		node->error = keep_value(run, node->error);
 		if (node->action_version != NULL)
 			node->action_version = pulse_arena_strdup(run->arena, node->action_version);
+		if (node->signal != NULL)
+			node->signal = pulse_arena_strdup(run->arena, node->signal);
+		if (node->rejection != NULL)
+			node->rejection = pulse_json_copy(run->arena, node->rejection);
 	}
+}
+
+const PulseJson *
+pulse_state_memo(const PulseNodeState *node, PulseArena *arena)
+{
+	PulseJsonPair *pairs;
+	uint32 n = 0;
+
+	if (node->signal == NULL && node->rejection == NULL && node->reexecutions == 0)
+		return NULL;
+	pairs = pulse_arena_alloc(arena, 3 * sizeof(PulseJsonPair));
+	if (node->signal != NULL)
+		pairs[n++] = (PulseJsonPair){ "signal", 6, pulse_json_string(arena, node->signal) };
+	if (node->rejection != NULL)
+		pairs[n++] = (PulseJsonPair){ "rejection", 9, node->rejection };
+	if (node->reexecutions > 0)
+		pairs[n++] = (PulseJsonPair){ "reexecutions", 12, pulse_json_int(arena, node->reexecutions) };
+	return pulse_json_object(arena, pairs, n);
+}
+
+void
+pulse_state_memo_read(PulseNodeState *node, const PulseJson *memo, PulseArena *arena)
+{
+	const PulseJson *signal = pulse_json_get(memo, "signal");
+	const PulseJson *rejection = pulse_json_get(memo, "rejection");
+	const PulseJson *count = pulse_json_get(memo, "reexecutions");
+	int64 n;
+
+	if (signal != NULL && signal->type == PULSE_JSON_STRING)
+		node->signal = pulse_arena_strdup(arena, signal->u.text);
+	if (rejection != NULL)
+		node->rejection = pulse_json_copy(arena, rejection);
+	if (count != NULL && pulse_json_as_int(count, &n) && n > 0 && n < PG_INT32_MAX)
+		node->reexecutions = (int32) n;
 }

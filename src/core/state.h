@@ -63,19 +63,13 @@ typedef struct PulseScopeState
 {
 	int live;	  /* nodes in it, and in scopes inside it, that have not ended */
 	bool started; /* ITEM: it may run, or has */
-	bool failed;  /* ITEM: one of its nodes failed, which the map tolerates */
-} PulseScopeState;
+	int failed;	  /* ITEM: the node that failed and ended it, plus 1; 0: none */
 
-/* A map that was lowered: which items run. */
-typedef struct PulseMapState
-{
-	int anchor;		 /* number of the map node */
-	int first_scope; /* of item 0; the others follow */
-	int n_items;
-	int next;	/* the first item that has not been started */
-	int active; /* started and not ended */
-	int failed;
-} PulseMapState;
+	/* of item 0, for all of its map: */
+	int next;	  /* no item before this one is still to be started */
+	int active;	  /* started and not ended */
+	int failures; /* items that failed */
+} PulseScopeState;
 
 /* A signal that was accepted and not yet settled. */
 typedef struct PulseSignal
@@ -120,9 +114,6 @@ typedef struct PulseRunState
 	int cap_nodes;
 	PulseScopeState *scopes; /* by number in the graph */
 	int cap_scopes;
-	PulseMapState *maps; /* those that were lowered */
-	int n_maps;
-	int cap_maps;
 	int counts[PULSE_FAILED + 1];
 	int *heap; /* ready nodes, lowest id first; those that were ended otherwise stay in it */
 	int n_heap;
@@ -172,11 +163,27 @@ extern void pulse_state_push_ready(PulseRunState *run, int node);
 extern PulseGraph *pulse_state_own_graph(PulseRunState *run);
 
 /*
- * Makes room for what the graph has grown by: nodes numbered from `from` on and the
- * numbers in `numbers` (n of them) become pending and untouched, ready where nothing
- * blocks them. Bookkeeping of scopes is made up to date.
+ * After the graph has grown: makes room for its numbers and scopes, and lets these n
+ * become pending and untouched, ready where nothing blocks them.
  */
 extern void pulse_state_grown(PulseRunState *run, const int *numbers, int n);
+
+/*
+ * The same where one of the numbers was that of a node that has left: its state goes.
+ */
+extern void pulse_state_replaced(PulseRunState *run, int anchor, const int *numbers, int n);
+
+/* Room for all numbers and scopes of the graph. */
+extern void pulse_state_make_room(PulseRunState *run);
+
+/* Counts the open predecessors of a pending node anew: they have changed. */
+extern void pulse_state_recount(PulseRunState *run, int node);
+
+/* Nodes of these numbers are about to leave the graph; they have ended. */
+extern void pulse_state_gone(PulseRunState *run, int node);
+
+/* Starts as many items of a map as may run; scope is any of its items. */
+extern void pulse_state_start_items(PulseRunState *run, const PulseScope *scope);
 
 /* The name of the signal that a node waits for, whatever its kind. */
 static inline const char *

@@ -13,6 +13,8 @@
 
 #include "core/status.h"
 
+#include "core/graph_grow.h"
+
 static const char *const status_names[] = {
 	[PULSE_PENDING] = "pending",
 	[PULSE_RUNNING] = "running",
@@ -112,30 +114,19 @@ is_ready(const PulseGraph *graph, const PulseStatus *status, int node)
 	return true;
 }
 
-/* Nodes by rank, in arena: how "lowest id first" is walked. */
-static int *
-by_rank(const PulseGraph *graph, PulseArena *arena)
-{
-	int *order = pulse_arena_alloc(arena, sizeof(int) * (size_t) graph->n_nodes);
-
-	for (int i = 0; i < graph->n_nodes; i++)
-		order[graph->nodes[i]->rank] = i;
-	return order;
-}
-
 int
 pulse_frontier(const PulseGraph *graph, const PulseStatus *status, int *out)
 {
-	PulseArena *arena = pulse_arena_create(0);
-	int *order = by_rank(graph, arena);
 	int n = 0;
 
-	for (int i = 0; i < graph->n_nodes; i++)
+	pulse_graph_order(graph);
+	for (int i = 0; i < pulse_graph_size(graph); i++)
 	{
-		if (is_ready(graph, status, order[i]))
-			out[n++] = order[i];
+		int at = pulse_graph_at_rank(graph, i);
+
+		if (is_ready(graph, status, at))
+			out[n++] = at;
 	}
-	pulse_arena_free(arena);
 	return n;
 }
 
@@ -143,20 +134,21 @@ void
 pulse_lowest_ancestors(const PulseGraph *graph, const bool *marked, int *lowest)
 {
 	PulseArena *arena = pulse_arena_create(0);
-	int *order = by_rank(graph, arena);
 	int *stack = pulse_arena_alloc(arena, sizeof(int) * ((size_t) graph->n_nodes + 1));
 
 	for (int i = 0; i < graph->n_nodes; i++)
 		lowest[i] = -1;
 
 	/* whoever is reached first is reached from the lowest */
-	for (int i = 0; i < graph->n_nodes; i++)
+	pulse_graph_order(graph);
+	for (int i = 0; i < pulse_graph_size(graph); i++)
 	{
+		int first = pulse_graph_at_rank(graph, i);
 		int n = 0;
 
-		if (!marked[order[i]])
+		if (!marked[first])
 			continue;
-		stack[n++] = order[i];
+		stack[n++] = first;
 		while (n > 0)
 		{
 			const PulseNode *def = graph->nodes[stack[--n]];
@@ -165,7 +157,7 @@ pulse_lowest_ancestors(const PulseGraph *graph, const bool *marked, int *lowest)
 			{
 				if (lowest[def->succs[s]] >= 0)
 					continue;
-				lowest[def->succs[s]] = order[i];
+				lowest[def->succs[s]] = first;
 				stack[n++] = def->succs[s];
 			}
 		}

@@ -4,7 +4,8 @@
  *
  * Owns the changes that every part of the step function makes (a node waits, completes, is
  * skipped, fails; a run ends), each with its commands.  What a fact means is in
- * fold_run.c and fold_node.c, what happens to a ready node in activate.c.
+ * fold_run.c, fold_node.c and child.c, what happens to a ready node in activate.c and
+ * lower.c, how the graph grows in growth.c.
  * Nothing looks at more of the graph than the nodes concerned, but for the ends
  * of a run and the actions of operators, which are rare and linear.
  */
@@ -64,6 +65,7 @@ pulse_step_timer_of(const PulseNodeState *n)
 	switch (n->reason)
 	{
 		case PULSE_REASON_SIGNAL:
+		case PULSE_REASON_CHILD:
 			return PULSE_TIMER_TIMEOUT;
 		case PULSE_REASON_RETRY:
 			return PULSE_TIMER_RETRY;
@@ -132,8 +134,53 @@ pulse_step_complete(PulseStep *step, PulseRunState *run, int node,
 	end_node(step, run, node);
 	n->output = output;
 	n->error = NULL;
+	n->signal = NULL;
+	n->rejection = NULL;
 	n->outcome_unknown = false;
 	pulse_state_set(run, node, PULSE_COMPLETED, PULSE_REASON_NONE);
+}
+
+void
+pulse_step_rewritten(PulseStep *step, PulseRunState *run, int node, const PulseJson *output)
+{
+	PulseNodeState *n = &run->nodes[node];
+
+	end_node(step, run, node);
+	n->output = output;
+	n->error = NULL;
+	n->rejection = NULL;
+	n->outcome_unknown = false;
+	pulse_state_set(run, node, PULSE_REWRITTEN, PULSE_REASON_NONE);
+}
+
+void
+pulse_step_seal(PulseStep *step, PulseRunState *run)
+{
+	for (int i = step->sealed; i < step->n_commands; i++)
+	{
+		PulseCommand *cmd = &step->commands[i];
+
+		/* NODE is about whoever has the number when it is written */
+		if (cmd->node >= 0 && cmd->id == NULL && cmd->kind != PULSE_CMD_NODE)
+			cmd->id = pulse_arena_strdup(step->scratch, run->graph->nodes[cmd->node]->id);
+	}
+	step->sealed = step->n_commands;
+}
+
+void
+pulse_step_unlist(PulseStep *step, PulseRunState *run, int node)
+{
+	for (int i = step->n_commands - 1; i >= 0; i--)
+	{
+		PulseCommand *cmd = &step->commands[i];
+
+		if (cmd->kind == PULSE_CMD_NODE && cmd->node == node)
+		{
+			cmd->kind = PULSE_CMD_VOID;
+			break;
+		}
+	}
+	run->nodes[node].dirty = false;
 }
 
 void
@@ -182,6 +229,8 @@ pulse_step_fail(PulseStep *step, PulseRunState *run, int node,
 		pulse_step_skip(step, run, node, PULSE_REASON_ERROR, error);
 		return;
 	}
+	if (def->scope != NULL && pulse_step_caught(step, run, node, error))
+		return;
 	end_node(step, run, node);
 	n->output = NULL;
 	n->error = error;
@@ -216,7 +265,10 @@ pulse_step_interrupt(PulseStep *step, PulseRunState *run, int node, PulseReason 
 		cmd->started_at = n->attempt_at;
 		n->outcome_unknown = true;
 	}
+	else if (n->status == PULSE_WAITING && n->reason == PULSE_REASON_CHILD)
+		pulse_child_cancel(step, run, node, "its parent does not wait any longer");
 	pulse_step_clear_timer(step, run, node);
+	n->signal = NULL;
 	pulse_state_set(run, node, PULSE_INTERRUPTED, reason);
 	pulse_step_touch(step, run, node);
 }
@@ -289,6 +341,9 @@ compare_facts(const void *a, const void *b)
 PulseStepResult
 pulse_step(PulseStep *step, PulseRunState *run, PulseFact *facts, int n_facts)
 {
+	step->sealed = 0;
+	step->activated = 0;
+	step->grown = false;
 	for (int i = 0; i < n_facts; i++)
 	{
 		facts[i].ord = i;
@@ -299,18 +354,34 @@ pulse_step(PulseStep *step, PulseRunState *run, PulseFact *facts, int n_facts)
 
 	for (int i = 0; i < n_facts; i++)
 	{
-		if (facts[i].kind == PULSE_FACT_TIMER)
-			pulse_fold_timer(step, run, &facts[i]);
-		else if (facts[i].kind == PULSE_FACT_OUTCOME)
-			pulse_fold_outcome(step, run, &facts[i]);
-		else
-			pulse_fold_run_fact(step, run, &facts[i]);
+		/* a node that has just been replaced: what it was told is void */
+		if (facts[i].node >= 0 && run->graph->nodes[facts[i].node]->id != facts[i].id)
+			continue;
+		switch (facts[i].kind)
+		{
+			case PULSE_FACT_TIMER:
+				pulse_fold_timer(step, run, &facts[i]);
+				break;
+			case PULSE_FACT_OUTCOME:
+				pulse_fold_outcome(step, run, &facts[i]);
+				break;
+			case PULSE_FACT_CHILD:
+				pulse_fold_child(step, run, &facts[i]);
+				break;
+			default:
+				pulse_fold_run_fact(step, run, &facts[i]);
+				break;
+		}
 	}
-	return pulse_step_advance(step, run);
+	return pulse_step_continue(step, run);
 }
 
 PulseStepResult
 pulse_step_continue(PulseStep *step, PulseRunState *run)
 {
-	return pulse_step_advance(step, run);
+	PulseStepResult result = pulse_step_advance(step, run);
+
+	if (result == PULSE_STEP_DONE)
+		pulse_step_hash(step, run);
+	return result;
 }

@@ -51,6 +51,80 @@ extern void pulse_step_run_timer(PulseStep *step, PulseCommandKind kind,
 extern void pulse_step_interrupt(PulseStep *step, PulseRunState *run, int node,
 								 PulseReason reason);
 
+/* Ends of composite nodes and of those that propose; the output lives in scratch or longer. */
+extern void pulse_step_rewritten(PulseStep *step, PulseRunState *run, int node,
+								 const PulseJson *output);
+
+/*
+ * Before numbers come to mean other nodes: all commands so far get the ids of their nodes.
+ */
+extern void pulse_step_seal(PulseStep *step, PulseRunState *run);
+
+/* Takes the NODE command of a node back. */
+extern void pulse_step_unlist(PulseStep *step, PulseRunState *run, int node);
+
+/* Consumes the oldest signal of this name that has not been settled; false: there is none. */
+extern bool pulse_step_take_signal(PulseStep *step, PulseRunState *run, int node,
+								   const char *name);
+
+/* Asks for the output (or error) of a node: PULSE_STEP_NEED. */
+extern void pulse_step_need(PulseStep *step, PulseRunState *run, int node);
+
+/* The document `$` for the expressions of a node. */
+extern const PulseJson *pulse_step_context(PulseStep *step, PulseRunState *run, int node);
+
+/* True: the failure ended an item or a composite node around the node, not the run. */
+extern bool pulse_step_caught(PulseStep *step, PulseRunState *run, int node,
+							  const PulseJson *error);
+
+/* Composite nodes that have become ready, and their collecting nodes (lower.c). */
+extern void pulse_activate_choose(PulseStep *step, PulseRunState *run, int node,
+								  const PulseJson *root);
+extern void pulse_activate_map(PulseStep *step, PulseRunState *run, int node,
+							   const PulseJson *root);
+extern void pulse_activate_repeat(PulseStep *step, PulseRunState *run, int node);
+extern void pulse_activate_collect(PulseStep *step, PulseRunState *run, int node);
+extern void pulse_collect_needs(PulseStep *step, PulseRunState *run, int node);
+
+/*
+ * Records of growth (growth.c). A new one in scratch, with the command that records it;
+ * admit gives it the next revision, renew moves an admitted one on to the next.
+ */
+extern struct PulseGrowthRecord *pulse_step_record(PulseStep *step, PulseRunState *run, int node,
+												   const char *form);
+extern void pulse_step_admit(PulseStep *step, PulseRunState *run,
+							 struct PulseGrowthRecord *record);
+extern void pulse_step_renew(PulseStep *step, PulseRunState *run, int id, const char *anchor,
+							 const PulseJson *detail);
+
+/* What this step was to record of nodes whose ids begin so is void. */
+extern void pulse_step_void(PulseStep *step, const PulseRunState *run, const char *prefix);
+
+/* The record with this id is not kept. */
+extern void pulse_step_forget(PulseStep *step, int id);
+
+/* At the end of a step: the last record gets the hash of the graph. */
+extern void pulse_step_hash(PulseStep *step, PulseRunState *run);
+
+/* What a successful attempt, or the value of a pure node, asks for (growth.c). */
+extern void pulse_step_stage(PulseStep *step, PulseRunState *run, int node,
+							 const PulseOutcome *outcome);
+
+/* Child runs (child.c). */
+extern void pulse_activate_workflow(PulseStep *step, PulseRunState *run, int node,
+									const PulseJson *input);
+extern void pulse_fold_child(PulseStep *step, PulseRunState *run, const PulseFact *fact);
+extern void pulse_child_timeout(PulseStep *step, PulseRunState *run, int node);
+extern void pulse_child_cancel(PulseStep *step, PulseRunState *run, int node, const char *reason);
+
+/* An attempt that did not succeed: goes on record; detail may be NULL (fold_node.c). */
+extern void pulse_step_attempt(PulseStep *step, PulseRunState *run, int node, int attempt,
+							   const char *outcome, const PulseOutcome *detail);
+
+/* Waits for the next try, or until the node's whole time is over (fold_node.c). */
+extern void pulse_step_retry_later(PulseStep *step, PulseRunState *run, int node,
+								   PulseReason reason, int64 due);
+
 /* One fact each (fold_run.c, fold_node.c). */
 extern void pulse_fold_run_fact(PulseStep *step, PulseRunState *run, const PulseFact *fact);
 extern void pulse_fold_timer(PulseStep *step, PulseRunState *run, const PulseFact *fact);
