@@ -324,6 +324,12 @@ put_shape(const Picture *p, int node, double x, double y)
 							 x + cut, y, w - 2 * cut, cut, h / 2, -cut, h / 2, 2 * cut - w,
 							 -cut, -h / 2);
 			return;
+		case PULSE_KIND_CHOOSE:
+		case PULSE_KIND_MAP:
+		case PULSE_KIND_REPEAT:
+		case PULSE_KIND_WORKFLOW:
+		case PULSE_KIND_COLLECT:
+			break;
 	}
 	appendStringInfo(p->out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"%.1f\"",
 					 x, y, w, h, radius);
