@@ -276,6 +276,8 @@ admit(PulseStep *step, PulseRunState *run, int node, const PulseOutcome *o,
 	if (plan->growth.replace)
 	{
 		/* the node leaves the graph: its row goes, the number is another node's */
+		if (step->leaving != NULL)
+			step->leaving(step->leaving_arg, run, node);
 		if (run->nodes[node].has_row)
 			pulse_step_command(step, PULSE_CMD_NODE_GONE, -1)->id = record->anchor;
 		pulse_step_clear_timer(step, run, node);

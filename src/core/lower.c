@@ -321,6 +321,8 @@ leave(void *arg, int node)
 {
 	Leaving *l = arg;
 
+	if (l->step->leaving != NULL)
+		l->step->leaving(l->step->leaving_arg, l->run, node);
 	if (l->run->nodes[node].has_row)
 		pulse_step_command(l->step, PULSE_CMD_NODE_GONE, node)->id =
 			pulse_arena_strdup(l->step->scratch, l->run->graph->nodes[node]->id);

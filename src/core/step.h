@@ -199,6 +199,10 @@ typedef struct PulseStep
 	const PulseWorkflowInfo *(*workflow)(void *arg, const PulseRunState *run, const char *name,
 										 int version);
 	void *workflow_arg;
+
+	/* NULL, or told of nodes that are about to leave the graph (a round is over, a replace) */
+	void (*leaving)(void *arg, const PulseRunState *run, int node);
+	void *leaving_arg;
 	void		(*interrupt) (void);	/* NULL, or called now and then: may throw */
 
 	/* answers */
