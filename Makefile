@@ -76,14 +76,14 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pulse.contro
 
 CORE = activate answer answer_time arena budget child diag draw draw_dot draw_mermaid draw_svg draw_text \
 	expr_eval expr_lex expr_parse expr_refs fold_node fold_run format fragment graph graph_check graph_codes graph_grow graph_index graph_lower graph_node \
-	graph_read graph_reader graph_refs growth inspect json json_value layout local local_bindings local_result lower number outcome plan_rewrite replay \
+	graph_read graph_reader graph_refs growth inspect json json_value layout local local_bindings local_child local_result local_trace lower number outcome plan_rewrite replay \
 	retry rewrite sha256 sign state \
 	stage status step suggest template timetext uuid
 BASE = clock extension guc txn
 HTTP = address mux request transfer
-STORE = access_store batch_store discover_store fact_store health_store host_store jsonb \
-	load_store look_store part_store registry_store rows spi stamp submit_store workflow_store
-ENGINE = body cache call careful collect engine hosts stream test_driver work
+STORE = access_store batch_store child_store discover_store fact_store growth_store health_store host_store jsonb \
+	load_store look_store part_store registry_store rows rowset spi stamp submit_store workflow_store
+ENGINE = body cache call careful children collect engine hosts stream test_driver work write
 WORKER = block launcher ownership shmem surroundings team utility_hook wake worker
 API = access args define draw facts health hosts local look pulse_test rewrite submit wait why
 CLI = findings input pulse_run run_job run_main

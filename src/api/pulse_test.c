@@ -17,7 +17,9 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "store/jsonb.h"
 #include "utils/jsonb.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
@@ -26,11 +28,17 @@
 
 static PulseEngine *engine = NULL;
 
+/* Where the lists of answers of pulse_test.answer_all stand. */
+static int *cursors = NULL;
+static int n_cursors = 0;
+
 PG_FUNCTION_INFO_V1(pulse_test_set_now);
 PG_FUNCTION_INFO_V1(pulse_test_drain);
 PG_FUNCTION_INFO_V1(pulse_test_kill);
 PG_FUNCTION_INFO_V1(pulse_test_calls);
 PG_FUNCTION_INFO_V1(pulse_test_answer);
+PG_FUNCTION_INFO_V1(pulse_test_answer_all);
+PG_FUNCTION_INFO_V1(pulse_test_bindings_reset);
 
 /* pulse_test.set_now(timestamptz): NULL gives the real clock back. */
 Datum
@@ -171,4 +179,49 @@ pulse_test_answer(PG_FUNCTION_ARGS)
 	response.error = transport ? transport : "";
 	response.address = "";
 	PG_RETURN_BOOL(pulse_engine_test_answer(engine, PG_GETARG_UUID_P(0), node, &response));
+}
+
+/* pulse_test.bindings_reset(): lists of answers begin anew */
+Datum
+pulse_test_bindings_reset(PG_FUNCTION_ARGS)
+{
+	n_cursors = 0;
+	PG_RETURN_VOID();
+}
+
+static int *
+cursors_for(const PulseLocalBindings *bindings)
+{
+	int n = pulse_local_bindings_count(bindings);
+
+	if (n != n_cursors)
+	{
+		if (cursors != NULL)
+			pfree(cursors);
+		cursors = MemoryContextAllocZero(TopMemoryContext, sizeof(int) * (size_t) Max(n, 1));
+		n_cursors = n;
+	}
+	return cursors;
+}
+
+/*
+ * pulse_test.answer_all(bindings, most) -> integer: calls are answered as bindings of runs in
+ * memory say; how many
+ */
+Datum
+pulse_test_answer_all(PG_FUNCTION_ARGS)
+{
+	PulseArena *arena = pulse_arena_create(0);
+	PulseLocalBindings *bindings;
+	PulseDiag diag;
+	int n = 0;
+
+	pulse_diag_init(&diag, arena);
+	bindings = pulse_local_bindings_read(arena, pulse_jsonb_read(arena, PG_GETARG_JSONB_P(0)),
+										 "$bindings", &diag);
+	if (bindings == NULL)
+		elog(ERROR, "%s: %s", diag.items[0].path, diag.items[0].message);
+	if (engine != NULL)
+		n = pulse_engine_test_answer_all(engine, bindings, cursors_for(bindings), PG_GETARG_INT32(1));
+	PG_RETURN_INT32(n);
 }

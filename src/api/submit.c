@@ -91,7 +91,7 @@ prepare_cache(void)
 }
 
 static void
-throw_disabled(const char *name, const PulseWorkflowInfo *info)
+throw_disabled(const char *name, const PulseWorkflowRow *info)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_PULSE_WORKFLOW_DISABLED),
@@ -125,7 +125,7 @@ apply_defaults(CachedWorkflow *w, Jsonb *defaults)
 static const CachedWorkflow *
 find_workflow(const char *tenant, const char *name, int asked)
 {
-	PulseWorkflowInfo info = {0};
+	PulseWorkflowRow info = {0};
 	MemoryContext old;
 	CachedWorkflow *w;
 	uint64		generation;

@@ -3,7 +3,7 @@
  *		The bytes a host gets: body and headers of one attempt.
  *
  * The body is made from what cannot change between attempts of an activation (ids, the
- * version asked for, config, input), in one fixed order, so that it is the same
+ * version asked for, config, input, why a rewrite was rejected), in one fixed order, so that it is the same
  * bytes in every attempt, also after a crash.  What differs is in the headers.
  */
 #include "postgres.h"
@@ -86,6 +86,11 @@ pulse_body_build(PulseEngine *e, PulseRun *run, const PulseCommand *cmd,
 		pulse_json_write_compact(&out, config);
 	else
 		appendStringInfoString(&out, "{}");
+	if (s->nodes[cmd->node].rejection != NULL)
+	{
+		appendStringInfoString(&out, ",\"rejection\":");
+		pulse_json_write_compact(&out, s->nodes[cmd->node].rejection);
+	}
 	appendStringInfoString(&out, "}}");
 	call->body = out.data;
 	call->body_len = (size_t) out.len;

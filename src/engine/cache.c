@@ -14,6 +14,8 @@
 #include "base/clock.h"
 #include "base/guc.h"
 #include "common/hashfn.h"
+#include "core/budget.h"
+#include "store/growth_store.h"
 #include "store/jsonb.h"
 
 /* Graphs that no cached run uses are dropped beyond this number. */
@@ -282,6 +284,26 @@ unix_time(TimestampTz t)
 	return pulse_time_to_unix(t);
 }
 
+/* What the run itself was given, over what its graph says. */
+static void
+own_budget(PulseEngine *e, PulseRunState *state, Jsonb *value)
+{
+	PulseBudget own;
+	PulseDiag diag;
+
+	pulse_diag_init(&diag, e->scratch);
+	if (!pulse_budget_read(pulse_jsonb_read(e->scratch, value), "$", e->scratch, &own, &diag))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("budget of a run is malformed"),
+				 errdetail("%s", diag.items[0].message)));
+	for (int i = 0; i < PULSE_BUDGET_DIMS; i++)
+	{
+		if (*pulse_budget_dim(&own, i) >= 0)
+			*pulse_budget_dim(&state->budget, i) = *pulse_budget_dim(&own, i);
+	}
+}
+
 /* A state with all nodes pending, from a run's row. */
 static void
 make_state(PulseEngine *e, PulseRun *run)
@@ -314,6 +336,56 @@ make_state(PulseEngine *e, PulseRun *run)
 		state->traceparent = pulse_arena_strdup(state->arena, row->traceparent);
 	if (row->input != NULL)
 		state->input = pulse_jsonb_read(state->arena, row->input);
+	if (row->budget != NULL)
+		own_budget(e, state, row->budget);
+	if (row->has_parent)
+	{
+		memcpy(state->parent.b, row->parent.data, 16);
+		state->parent_node = pulse_arena_strdup(state->arena, row->parent_node);
+		state->depth = row->depth;
+	}
+}
+
+/*
+ * The graph of a run as its growths have made it. False: that cannot be done, so nothing
+ * else of the run can be read either.
+ */
+static bool
+replay(PulseEngine *e, PulseRun *run, const PulseGrowthRow *rows, int n)
+{
+	PulseGrowthRecord *records = pulse_arena_zalloc(e->scratch, sizeof(PulseGrowthRecord) * (size_t) n);
+	const char *why = NULL;
+	MemoryContext old;
+	bool ok;
+
+	for (int i = 0; i < n; i++)
+	{
+		PulseGrowthRecord *r = &records[i];
+		PulseArena *arena = run->state->arena;
+
+		r->id = rows[i].id;
+		r->revision = rows[i].revision;
+		r->admitted = rows[i].revision != 0;
+		r->anchor = rows[i].anchor;
+		r->form = rows[i].form;
+		r->hash = rows[i].hash;
+		if (rows[i].rewrite != NULL)
+			r->rewrite = pulse_jsonb_read(arena, rows[i].rewrite);
+		if (rows[i].detail != NULL)
+			r->detail = pulse_jsonb_read(arena, rows[i].detail);
+		if (rows[i].budget_after != NULL)
+			r->budget_after = pulse_jsonb_read(arena, rows[i].budget_after);
+	}
+	old = MemoryContextSwitchTo(e->runs_context);
+	ok = pulse_state_replay(run->state, records, n, e->scratch, &why);
+	MemoryContextSwitchTo(old);
+	if (ok)
+		return true;
+	pulse_cache_unload(e, run);
+	pulse_work_quarantine(e, run, "invalid_state",
+						  pulse_arena_printf(e->scratch, "its graph cannot be made again: %s", why),
+						  ERRCODE_DATA_CORRUPTED);
+	return false;
 }
 
 static void
@@ -356,6 +428,8 @@ fill_node(PulseEngine *e, PulseRun *run, const PulseNodeRow *row)
 	n->total_deadline = row->has_deadline ? unix_time(row->total_deadline) : 0;
 	if (row->action_version != NULL)
 		n->action_version = pulse_arena_strdup(state->arena, row->action_version);
+	if (row->memo != NULL)
+		pulse_state_memo_read(n, pulse_jsonb_read(state->arena, row->memo), state->arena);
 
 	/* the first nodes of a run start when the run does */
 	if (n->started_at != 0 &&
@@ -393,6 +467,7 @@ load_rows(PulseEngine *e, PulseRun **runs, int n)
 {
 	pg_uuid_t *ids = palloc(sizeof(pg_uuid_t) * (size_t) n);
 	PulseRunRow *rows;
+	PulseGrowthRow *growths;
 	PulseNodeRow *nodes;
 	PulseSignalRow *signals;
 	int found;
@@ -411,10 +486,22 @@ load_rows(PulseEngine *e, PulseRun **runs, int n)
 		if (!runs[i]->missing)
 			make_state(e, runs[i]);
 	}
+	growths = pulse_load_growths(ids, n, &found);
+	for (int i = 0, end; i < found; i = end)
+	{
+		PulseRun *run = runs[growths[i].run];
+
+		for (end = i + 1; end < found && growths[end].run == growths[i].run; end++)
+			;
+		if (!run->missing)
+			(void) replay(e, run, &growths[i], end - i);
+	}
+
+	/* what could not be read so far has no state */
 	nodes = pulse_load_nodes(ids, n, &found);
 	for (int i = 0; i < found; i++)
 	{
-		if (!runs[nodes[i].run]->missing)
+		if (runs[nodes[i].run]->state != NULL)
 			fill_node(e, runs[nodes[i].run], &nodes[i]);
 	}
 	signals = pulse_load_signals(ids, n, &found);
@@ -422,7 +509,7 @@ load_rows(PulseEngine *e, PulseRun **runs, int n)
 	{
 		PulseSignalRow *s = &signals[i];
 
-		if (!runs[s->run]->missing)
+		if (runs[s->run]->state != NULL)
 			pulse_state_add_signal(runs[s->run]->state, s->seq, s->id, s->name,
 								   pulse_jsonb_read(e->scratch, s->payload));
 	}
@@ -431,7 +518,7 @@ load_rows(PulseEngine *e, PulseRun **runs, int n)
 	{
 		const char *violation;
 
-		if (runs[i]->missing)
+		if (runs[i]->state == NULL)
 			continue;
 		pulse_state_derive(runs[i]->state);
 		violation = runs[i]->violation;

@@ -161,6 +161,15 @@ pulse_call_finish(PulseEngine *e, PulseCall *call, const PulseResponse *response
 		call->outcome.wait = Max(call->host->retry_at - e->now, 1);
 }
 
+/* The call was active, and its outcome but for the attempt is filled in (tests). */
+void
+pulse_call_settle(PulseEngine *e, PulseCall *call)
+{
+	call->outcome.attempt = call->attempt;
+	unlink_call(e, call);
+	set_finished(e, call);
+}
+
 /* The call was queued, or is new and in no list (host NULL or not): not sent. */
 void
 pulse_call_hold(PulseEngine *e, PulseCall *call, const char *class_,

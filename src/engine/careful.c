@@ -73,7 +73,7 @@ work_solo(PulseEngine *e, PulseRun *run)
 				e->stats.errors++;
 				pulse_work_quarantine(e, run, "engine_error", error->message,
 									  error->sqlerrcode);
-				pulse_work_consumed(e, run);
+				pulse_write_consumed(e, run);
 				pulse_writes_flush(&e->writes);
 				run->done = true;
 				done = true;
@@ -202,7 +202,7 @@ pulse_careful_work(PulseEngine *e)
 			pulse_work_quarantine(e, watched[i], "ended_process",
 								  "its processing ended the worker again and again",
 								  ERRCODE_INTERNAL_ERROR);
-			pulse_work_consumed(e, watched[i]);
+			pulse_write_consumed(e, watched[i]);
 			watched[i]->done = true;
 		}
 		else if (strikes[i] == 0)

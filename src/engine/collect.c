@@ -143,7 +143,8 @@ inbox_fact(PulseEngine *e, PulseRun *run, const PulseInboxRow *row)
 		{ "resume", PULSE_FACT_RESUME },
 		{ "retry", PULSE_FACT_RETRY },
 		{ "skip", PULSE_FACT_SKIP },
-		{ "release", PULSE_FACT_RELEASE }
+		{ "release", PULSE_FACT_RELEASE },
+		{ "child", PULSE_FACT_CHILD }
 	};
 	PulseRawFact *raw;
 
@@ -225,7 +226,8 @@ collect_timers(PulseEngine *e, int limit)
 
 		GROW(run->timers, run->n_timers, run->cap_timers);
 		run->timers[run->n_timers++] = row;
-		if (strcmp(row->kind, "start") == 0)
+		/* "continue": what was cut short goes on when the run is looked at */
+		if (strcmp(row->kind, "start") == 0 || strcmp(row->kind, "continue") == 0)
 			(void) add_fact(e, run, PULSE_FACT_START, NULL);
 		else if (strcmp(row->kind, "deadline") == 0)
 			(void) add_fact(e, run, PULSE_FACT_DEADLINE, NULL);

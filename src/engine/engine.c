@@ -304,6 +304,7 @@ static int
 act_on(PulseEngine *e, PulseRun *run)
 {
 	int dispatched = 0;
+	PulseCommand call;
 
 	run->in_batch = false;
 	if (run->missing || run->dropped)
@@ -327,10 +328,15 @@ act_on(PulseEngine *e, PulseRun *run)
 		const PulseCommand *cmd = &run->commands[c];
 
 		if (cmd->kind == PULSE_CMD_ABORT)
-			pulse_call_abort(e, &run->id, run->state->graph->nodes[cmd->node]->id);
+			pulse_call_abort(e, &run->id, pulse_command_node(run->state, cmd));
 		else if (cmd->kind == PULSE_CMD_DISPATCH)
 		{
-			pulse_call_dispatch(e, run, cmd);
+			/* a node that has left the graph in the same step is not called */
+			call = *cmd;
+			call.node = pulse_command_at(run->state, cmd);
+			if (call.node < 0)
+				continue;
+			pulse_call_dispatch(e, run, &call);
 			dispatched++;
 		}
 	}
@@ -516,6 +522,8 @@ pulse_engine_batch(PulseEngine *e, PulseHints *hints)
 	e->facts = 0;
 	e->more = false;
 	e->ended = 0;
+	memset(&e->told, 0, sizeof(e->told));
+	e->workflows = NULL;
 	e->save_parts = false;
 	e->n_struck = 0;
 	e->recover_from = e->recover_at;
@@ -553,6 +561,7 @@ pulse_engine_batch(PulseEngine *e, PulseHints *hints)
 		e->complained = false;
 		pulse_careful_done(e);
 	}
+	pulse_children_told(e, &result.others);
 	MemoryContextSwitchTo(caller);
 	result.failed = failed;
 	result.facts = e->facts;

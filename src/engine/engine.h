@@ -32,6 +32,7 @@ typedef struct PulseBatchResult
 	bool failed;		  /* the batch was rolled back; back off until next_due */
 	TimestampTz next_due; /* when to call again at the latest (DT_NOEND: no time known) */
 	uint64 ended;		  /* parts in which runs ended: wake those who wait */
+	PulseHints others;	  /* parts of other workers that were written to: wake these */
 	int facts;			  /* facts folded */
 } PulseBatchResult;
 

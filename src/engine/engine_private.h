@@ -15,6 +15,7 @@
 #include "utils/uuid.h"
 
 #include "core/answer.h"
+#include "core/replay.h"
 #include "core/sign.h"
 #include "core/step.h"
 #include "engine/engine.h"
@@ -90,7 +91,7 @@ typedef struct PulseRun
 	int cap_timers;
 	PulseCommand *commands;
 	int n_commands;
-	int *touched; /* nodes whose values are in scratch */
+	int *touched; /* nodes, of the graph as it is now, whose values are in scratch */
 	int n_touched;
 	int cap_touched;
 	bool ended; /* reached a terminal status */
@@ -260,6 +261,8 @@ struct PulseEngine
 	int facts;
 	bool more;
 	uint64 ended;
+	PulseHints told; /* parts for which rows were written: children, words of an end */
+	struct PulseChildWorkflow *workflows; /* looked up in this batch */
 	bool solo;			  /* a batch failed: each run in a subtransaction */
 	int failures;		  /* batches failed in a row */
 	TimestampTz retry_at; /* backing off until then */
@@ -288,11 +291,34 @@ extern void pulse_collect(PulseEngine *e, PulseHints *hints);
 extern void pulse_collect_committed(PulseEngine *e);
 extern bool pulse_collect_pending(PulseEngine *e);
 
-/* work.c: facts to commands to writes. */
+/* work.c: facts to commands. */
 extern void pulse_work(PulseEngine *e, PulseRun **runs, int n);
 extern void pulse_work_quarantine(PulseEngine *e, PulseRun *run, const char *class_,
 								  const char *message, int sqlstate);
-extern void pulse_work_consumed(PulseEngine *e, PulseRun *run);
+
+/* write.c: commands to writes. */
+extern void pulse_write_commands(PulseEngine *e, PulseRun *run);
+extern void pulse_write_consumed(PulseEngine *e, PulseRun *run);
+extern void pulse_write_flush_if_full(PulseEngine *e);
+/* After this batch, values of this node must not point into scratch. */
+extern void pulse_write_touched(PulseRun *run, int node);
+
+/* The number that the node of a command has now; -1: it has left the graph. */
+static inline int
+pulse_command_at(const PulseRunState *run, const PulseCommand *cmd)
+{
+	return cmd->id == NULL ? cmd->node : pulse_graph_find(run->graph, cmd->id, strlen(cmd->id));
+}
+
+/* children.c: what runs write for their children and parents. */
+extern const PulseWorkflowInfo *pulse_children_workflow(void *engine, const PulseRunState *run,
+														const char *name, int version);
+extern void pulse_children_start(PulseEngine *e, PulseRun *run, const PulseCommand *cmd);
+extern void pulse_children_cancel(PulseEngine *e, const PulseCommand *cmd);
+extern void pulse_children_ended(PulseEngine *e, PulseRun *run);
+extern void pulse_children_abandoned(PulseEngine *e, const pg_uuid_t *run, const PulseAbandoned *who,
+								  const PulseJson *error);
+extern void pulse_children_told(PulseEngine *e, PulseHints *others);
 
 /* careful.c: strikes, and runs one by one. */
 extern void pulse_careful_work(PulseEngine *e);
@@ -323,6 +349,7 @@ extern void pulse_calls_unsent(PulseEngine *e);
 extern TimestampTz pulse_calls_next_due(PulseEngine *e);
 extern bool pulse_calls_drive(PulseEngine *e);
 extern void pulse_call_finish(PulseEngine *e, PulseCall *call, const PulseResponse *response);
+extern void pulse_call_settle(PulseEngine *e, PulseCall *call);
 extern void pulse_call_hold(PulseEngine *e, PulseCall *call, const char *class_,
 							const char *message, int64 wait);
 extern void pulse_call_free(PulseEngine *e, PulseCall *call);

@@ -50,6 +50,73 @@ pulse_engine_test_answer(PulseEngine *e, const pg_uuid_t *run, const char *node,
 	return false;
 }
 
+static const PulseJson *
+own_value(PulseArena *arena, const PulseJson *value)
+{
+	return value != NULL ? pulse_json_copy(arena, value) : NULL;
+}
+
+static const char *
+own_text(PulseArena *arena, const char *s)
+{
+	return s != NULL ? pulse_arena_strdup(arena, s) : NULL;
+}
+
+/* The call is answered as its binding says; nothing of the answer lies in the bindings. */
+static void
+answer_bound(PulseEngine *e, PulseCall *call, const PulseLocalBindings *bindings, int binding,
+			 int *cursors)
+{
+	MemoryContext old = MemoryContextSwitchTo(call->context);
+	PulseArena *arena = pulse_arena_create(0);
+	PulseLocalOptions options;
+	PulseLocalRequest request = { 0 };
+	PulseOutcome *o = &call->outcome;
+	const PulseJson *data;
+	PulseDiag diag;
+
+	pulse_diag_init(&diag, arena);
+	data = pulse_json_get(pulse_json_parse(arena, call->body, call->body_len, &diag), "data");
+	request.action = call->action;
+	request.node = call->node;
+	request.attempt = call->attempt;
+	request.input = pulse_json_get(data, "input");
+	request.config = pulse_json_get(data, "config");
+	pulse_local_options_defaults(&options);
+	pulse_local_bindings_answer(bindings, binding, cursors, &request, &options, arena,
+								o);
+	o->output = own_value(arena, o->output);
+	o->rewrite = own_value(arena, o->rewrite);
+	o->reason = own_value(arena, o->reason);
+	o->error = own_value(arena, o->error);
+	o->signal = own_text(arena, o->signal);
+	o->class = own_text(arena, o->class);
+	o->code = own_text(arena, o->code);
+	MemoryContextSwitchTo(old);
+	pulse_call_settle(e, call);
+}
+
+int
+pulse_engine_test_answer_all(PulseEngine *e, const PulseLocalBindings *bindings, int *cursors,
+							 int most)
+{
+	dlist_mutable_iter it;
+	int n = 0;
+
+	dlist_foreach_modify(it, &e->active)
+	{
+		PulseCall *call = dlist_container(PulseCall, link, it.cur);
+		int binding = pulse_local_bindings_find(bindings, call->action);
+
+		if (binding < 0)
+			continue;
+		answer_bound(e, call, bindings, binding, cursors);
+		if (++n == most)
+			break;
+	}
+	return n;
+}
+
 void
 pulse_engine_test_kill(PulseEngine *e)
 {

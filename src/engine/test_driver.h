@@ -10,6 +10,7 @@
 
 #include "utils/uuid.h"
 
+#include "core/local_bindings.h"
 #include "core/transport.h"
 #include "engine/engine.h"
 
@@ -29,6 +30,13 @@ extern PulseTestCall *pulse_engine_test_calls(PulseEngine *engine, int *n);
 /* Ends one of them; false if there is none of that run and node. */
 extern bool pulse_engine_test_answer(PulseEngine *engine, const pg_uuid_t *run, const char *node,
 									 const PulseResponse *response);
+
+/*
+ * Ends calls, oldest first, at most so many (0: all), with what bindings say: those of actions
+ * that are bound. cursors: see local_bindings.h. Returns how many.
+ */
+extern int pulse_engine_test_answer_all(PulseEngine *engine, const PulseLocalBindings *bindings,
+										int *cursors, int most);
 
 /* Forgets the engine, as the death of its process would. */
 extern void pulse_engine_test_kill(PulseEngine *engine);

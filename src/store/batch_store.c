@@ -11,10 +11,14 @@
 #include "store/batch_store.h"
 
 #include "catalog/pg_type.h"
+#include "store/child_store.h"
+#include "store/growth_store.h"
 #include "store/rows.h"
 #include "store/spi.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
+
+#define NODE_COLUMNS 17
 
 void
 pulse_writes_init(PulseWrites *w)
@@ -22,93 +26,30 @@ pulse_writes_init(PulseWrites *w)
 	memset(w, 0, sizeof(*w));
 }
 
-/* Index of a new row with n_columns columns, all NULL. */
-static int
-add_row(PulseRowSet *set, int n_columns)
-{
-	if (set->n == set->cap)
-	{
-		int cap = Max(64, set->cap * 2);
-
-		set->n_columns = n_columns;
-		for (int c = 0; c < n_columns; c++)
-		{
-			PulseColumn *col = &set->columns[c];
-
-			if (set->cap == 0)
-			{
-				col->values = palloc_extended(sizeof(Datum) * cap, MCXT_ALLOC_HUGE);
-				col->nulls = palloc_extended(sizeof(bool) * cap, MCXT_ALLOC_HUGE);
-			}
-			else
-			{
-				col->values = repalloc_huge(col->values, sizeof(Datum) * cap);
-				col->nulls = repalloc_huge(col->nulls, sizeof(bool) * cap);
-			}
-		}
-		set->cap = cap;
-	}
-	for (int c = 0; c < n_columns; c++)
-	{
-		set->columns[c].values[set->n] = (Datum) 0;
-		set->columns[c].nulls[set->n] = true;
-	}
-	return set->n++;
-}
-
-static inline void
-put(PulseRowSet *set, int row, int col, Datum value)
-{
-	set->columns[col].values[row] = value;
-	set->columns[col].nulls[row] = false;
-}
-
-static inline void
-put_text(PulseRowSet *set, int row, int col, const char *s)
-{
-	if (s != NULL)
-		put(set, row, col, CStringGetTextDatum(s));
-}
-
-static inline void
-put_time(PulseRowSet *set, int row, int col, TimestampTz t)
-{
-	if (t != 0)
-		put(set, row, col, TimestampTzGetDatum(t));
-}
-
-static inline void
-put_jsonb(PulseWrites *w, PulseRowSet *set, int row, int col, Jsonb *jb)
-{
-	if (jb == NULL)
-		return;
-	put(set, row, col, JsonbPGetDatum(jb));
-	w->bytes += VARSIZE(jb);
-}
-
 void
 pulse_writes_node(PulseWrites *w, const PulseNodeWrite *r, bool insert)
 {
 	PulseRowSet *set = insert ? &w->node_insert : &w->node_update;
-	int row = add_row(set, 16);
+	int row = pulse_rowset_add(set, NODE_COLUMNS);
 
-	put(set, row, 0, UUIDPGetDatum(r->run));
-	put_text(set, row, 1, r->node);
-	put(set, row, 2, Int16GetDatum((int16) r->part));
-	put_text(set, row, 3, r->status);
-	put_text(set, row, 4, r->reason);
-	put(set, row, 5, Int32GetDatum(r->attempt));
-	put(set, row, 6, Int32GetDatum(r->tries));
+	pulse_rowset_put(set, row, 0, UUIDPGetDatum(r->run));
+	pulse_rowset_text(set, row, 1, r->node);
+	pulse_rowset_put(set, row, 2, Int16GetDatum((int16) r->part));
+	pulse_rowset_text(set, row, 3, r->status);
+	pulse_rowset_text(set, row, 4, r->reason);
+	pulse_rowset_put(set, row, 5, Int32GetDatum(r->attempt));
+	pulse_rowset_put(set, row, 6, Int32GetDatum(r->tries));
 	if (r->activation != NULL)
-		put(set, row, 7, UUIDPGetDatum(r->activation));
-	put(set, row, 8, BoolGetDatum(r->outcome_unknown));
-	put_time(set, row, 9, r->started_at);
-	put_time(set, row, 10, r->ended_at);
-	put_time(set, row, 11, r->due);
-	put_time(set, row, 12, r->total_deadline);
-	put_text(set, row, 13, r->action_version);
-	put_jsonb(w, set, row, 14, r->output);
-	put_jsonb(w, set, row, 15, r->error);
+		pulse_rowset_put(set, row, 7, UUIDPGetDatum(r->activation));
+	pulse_rowset_put(set, row, 8, BoolGetDatum(r->outcome_unknown));
+	pulse_rowset_time(set, row, 9, r->started_at);
+	pulse_rowset_time(set, row, 10, r->ended_at);
+	pulse_rowset_time(set, row, 11, r->due);
+	pulse_rowset_time(set, row, 12, r->total_deadline);
+	pulse_rowset_text(set, row, 13, r->action_version);
+	w->bytes += pulse_rowset_jsonb(set, row, 14, r->output);
+	w->bytes += pulse_rowset_jsonb(set, row, 15, r->error);
+	w->bytes += pulse_rowset_jsonb(set, row, 16, r->memo);
 }
 
 void
@@ -117,37 +58,37 @@ pulse_writes_run(PulseWrites *w, const pg_uuid_t *id, const char *status,
 				 TimestampTz ended_at, TimestampTz deadline)
 {
 	PulseRowSet *set = &w->run_update;
-	int row = add_row(set, 7);
+	int row = pulse_rowset_add(set, 7);
 
-	put(set, row, 0, UUIDPGetDatum(id));
-	put_text(set, row, 1, status);
-	put_jsonb(w, set, row, 2, output);
-	put_jsonb(w, set, row, 3, error);
-	put_time(set, row, 4, started_at);
-	put_time(set, row, 5, ended_at);
-	put_time(set, row, 6, deadline);
+	pulse_rowset_put(set, row, 0, UUIDPGetDatum(id));
+	pulse_rowset_text(set, row, 1, status);
+	w->bytes += pulse_rowset_jsonb(set, row, 2, output);
+	w->bytes += pulse_rowset_jsonb(set, row, 3, error);
+	pulse_rowset_time(set, row, 4, started_at);
+	pulse_rowset_time(set, row, 5, ended_at);
+	pulse_rowset_time(set, row, 6, deadline);
 }
 
 void
 pulse_writes_attempt(PulseWrites *w, const PulseAttemptWrite *r)
 {
 	PulseRowSet *set = &w->attempt_insert;
-	int row = add_row(set, 13);
+	int row = pulse_rowset_add(set, 13);
 
-	put(set, row, 0, UUIDPGetDatum(r->run));
-	put_text(set, row, 1, r->node);
-	put(set, row, 2, Int32GetDatum(r->attempt));
-	put(set, row, 3, UUIDPGetDatum(r->activation));
-	put_text(set, row, 4, r->outcome);
-	put_text(set, row, 5, r->class_);
-	put_text(set, row, 6, r->code);
+	pulse_rowset_put(set, row, 0, UUIDPGetDatum(r->run));
+	pulse_rowset_text(set, row, 1, r->node);
+	pulse_rowset_put(set, row, 2, Int32GetDatum(r->attempt));
+	pulse_rowset_put(set, row, 3, UUIDPGetDatum(r->activation));
+	pulse_rowset_text(set, row, 4, r->outcome);
+	pulse_rowset_text(set, row, 5, r->class_);
+	pulse_rowset_text(set, row, 6, r->code);
 	if (r->http_status != 0)
-		put(set, row, 7, Int32GetDatum(r->http_status));
-	put_jsonb(w, set, row, 8, r->error);
-	put_time(set, row, 9, r->started_at);
-	put_time(set, row, 10, r->ended_at);
-	put_text(set, row, 11, r->action_version);
-	put(set, row, 12, Int64GetDatum(r->epoch));
+		pulse_rowset_put(set, row, 7, Int32GetDatum(r->http_status));
+	w->bytes += pulse_rowset_jsonb(set, row, 8, r->error);
+	pulse_rowset_time(set, row, 9, r->started_at);
+	pulse_rowset_time(set, row, 10, r->ended_at);
+	pulse_rowset_text(set, row, 11, r->action_version);
+	pulse_rowset_put(set, row, 12, Int64GetDatum(r->epoch));
 }
 
 void
@@ -155,24 +96,24 @@ pulse_writes_timer(PulseWrites *w, bool insert, int part, TimestampTz due,
 				   const pg_uuid_t *run, const char *node, const char *kind)
 {
 	PulseRowSet *set = insert ? &w->timer_insert : &w->timer_delete;
-	int row = add_row(set, 5);
+	int row = pulse_rowset_add(set, 5);
 
-	put(set, row, 0, Int16GetDatum((int16) part));
-	put(set, row, 1, TimestampTzGetDatum(due));
-	put(set, row, 2, UUIDPGetDatum(run));
-	put_text(set, row, 3, node);
-	put_text(set, row, 4, kind);
+	pulse_rowset_put(set, row, 0, Int16GetDatum((int16) part));
+	pulse_rowset_put(set, row, 1, TimestampTzGetDatum(due));
+	pulse_rowset_put(set, row, 2, UUIDPGetDatum(run));
+	pulse_rowset_text(set, row, 3, node);
+	pulse_rowset_text(set, row, 4, kind);
 }
 
 void
 pulse_writes_inbox_done(PulseWrites *w, int part, uint64 xid, int64 id)
 {
 	PulseRowSet *set = &w->inbox_delete;
-	int row = add_row(set, 3);
+	int row = pulse_rowset_add(set, 3);
 
-	put(set, row, 0, Int16GetDatum((int16) part));
-	put(set, row, 1, UInt64GetDatum(xid));
-	put(set, row, 2, Int64GetDatum(id));
+	pulse_rowset_put(set, row, 0, Int16GetDatum((int16) part));
+	pulse_rowset_put(set, row, 1, UInt64GetDatum(xid));
+	pulse_rowset_put(set, row, 2, Int64GetDatum(id));
 }
 
 void
@@ -181,14 +122,14 @@ pulse_writes_signal(PulseWrites *w, const pg_uuid_t *run, const char *id,
 					TimestampTz at)
 {
 	PulseRowSet *set = &w->signal_update;
-	int row = add_row(set, 6);
+	int row = pulse_rowset_add(set, 6);
 
-	put(set, row, 0, UUIDPGetDatum(run));
-	put_text(set, row, 1, id);
-	put_text(set, row, 2, consumed ? "consumed" : "discarded");
-	put_text(set, row, 3, node);
-	put_text(set, row, 4, reason);
-	put_time(set, row, 5, at);
+	pulse_rowset_put(set, row, 0, UUIDPGetDatum(run));
+	pulse_rowset_text(set, row, 1, id);
+	pulse_rowset_text(set, row, 2, consumed ? "consumed" : "discarded");
+	pulse_rowset_text(set, row, 3, node);
+	pulse_rowset_text(set, row, 4, reason);
+	pulse_rowset_time(set, row, 5, at);
 }
 
 void
@@ -196,53 +137,36 @@ pulse_writes_log(PulseWrites *w, const pg_uuid_t *run, const char *node,
 				 const char *actor, const char *message, TimestampTz at)
 {
 	PulseRowSet *set = &w->log_insert;
-	int row = add_row(set, 5);
+	int row = pulse_rowset_add(set, 5);
 
-	put(set, row, 0, UUIDPGetDatum(run));
-	put_text(set, row, 1, node);
-	put_text(set, row, 2, actor);
-	put_text(set, row, 3, message);
-	put_time(set, row, 4, at);
+	pulse_rowset_put(set, row, 0, UUIDPGetDatum(run));
+	pulse_rowset_text(set, row, 1, node);
+	pulse_rowset_text(set, row, 2, actor);
+	pulse_rowset_text(set, row, 3, message);
+	pulse_rowset_time(set, row, 4, at);
 }
 
 void
 pulse_writes_strike_done(PulseWrites *w, const pg_uuid_t *run)
 {
-	int row = add_row(&w->strike_delete, 1);
+	int row = pulse_rowset_add(&w->strike_delete, 1);
 
-	put(&w->strike_delete, row, 0, UUIDPGetDatum(run));
-}
-
-/* Feeds the columns of a row set to a statement whose arguments are their arrays. */
-static void
-flush_set(PulseRowSet *set, PulseStmt *stmt, const Oid *types)
-{
-	Datum args[PULSE_ROWSET_COLUMNS];
-
-	if (set->n == 0)
-		return;
-	for (int c = 0; c < set->n_columns; c++)
-		args[c] = pulse_array(types[c], set->columns[c].values,
-							  set->columns[c].nulls, set->n);
-	(void) pulse_stmt_exec(stmt, args, NULL, false, 0);
-	for (int c = 0; c < set->n_columns; c++)
-		pfree(DatumGetPointer(args[c]));
-	set->n = 0;
+	pulse_rowset_put(&w->strike_delete, row, 0, UUIDPGetDatum(run));
 }
 
 #define NODE_ARRAYS                                                       \
 	UUIDARRAYOID, TEXTARRAYOID, INT2ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, \
 		INT4ARRAYOID, INT4ARRAYOID, UUIDARRAYOID, BOOLARRAYOID,           \
 		TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID,    \
-		TIMESTAMPTZARRAYOID, TEXTARRAYOID, JSONBARRAYOID, JSONBARRAYOID
+		TIMESTAMPTZARRAYOID, TEXTARRAYOID, JSONBARRAYOID, JSONBARRAYOID, JSONBARRAYOID
 
 #define NODE_SOURCE                                                              \
 	"ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4), unnest($5),"     \
 	" unnest($6), unnest($7), unnest($8), unnest($9), unnest($10), unnest($11)," \
-	" unnest($12), unnest($13), unnest($14), unnest($15), unnest($16))"          \
+	" unnest($12), unnest($13), unnest($14), unnest($15), unnest($16), unnest($17))" \
 	" AS u(run, node, part, status, reason, attempt, tries, activation,"         \
 	" outcome_unknown, started_at, ended_at, due, total_deadline,"               \
-	" action_version, output, error)"
+	" action_version, output, error, memo)"
 
 static void
 flush_nodes(PulseWrites *w)
@@ -250,13 +174,13 @@ flush_nodes(PulseWrites *w)
 	static const Oid types[] = {
 		UUIDOID, TEXTOID, INT2OID, TEXTOID, TEXTOID, INT4OID, INT4OID, UUIDOID,
 		BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
-		TEXTOID, JSONBOID, JSONBOID
+		TEXTOID, JSONBOID, JSONBOID, JSONBOID
 	};
 	static PulseStmt insert = {
 		"INSERT INTO _pulse.node (run, node, part, status, reason, attempt, tries,"
 		" activation, outcome_unknown, started_at, ended_at, due, total_deadline,"
-		" action_version, output, error) SELECT * FROM " NODE_SOURCE,
-		16,
+		" action_version, output, error, memo) SELECT * FROM " NODE_SOURCE,
+		NODE_COLUMNS,
 		{ NODE_ARRAYS }
 	};
 	static PulseStmt update = {
@@ -264,14 +188,15 @@ flush_nodes(PulseWrites *w)
 		" attempt = u.attempt, tries = u.tries, activation = u.activation,"
 		" outcome_unknown = u.outcome_unknown, started_at = u.started_at,"
 		" ended_at = u.ended_at, due = u.due, total_deadline = u.total_deadline,"
-		" action_version = u.action_version, output = u.output, error = u.error"
+		" action_version = u.action_version, output = u.output, error = u.error,"
+		" memo = u.memo"
 		" FROM " NODE_SOURCE " WHERE n.run = u.run AND n.node = u.node",
-		16,
+		NODE_COLUMNS,
 		{ NODE_ARRAYS }
 	};
 
-	flush_set(&w->node_insert, &insert, types);
-	flush_set(&w->node_update, &update, types);
+	pulse_rowset_flush(&w->node_insert, &insert, types);
+	pulse_rowset_flush(&w->node_update, &update, types);
 }
 
 static void
@@ -294,7 +219,7 @@ flush_runs(PulseWrites *w)
 		  TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID }
 	};
 
-	flush_set(&w->run_update, &update, types);
+	pulse_rowset_flush(&w->run_update, &update, types);
 }
 
 static void
@@ -318,7 +243,7 @@ flush_attempts(PulseWrites *w)
 		  TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID, INT8ARRAYOID }
 	};
 
-	flush_set(&w->attempt_insert, &insert, types);
+	pulse_rowset_flush(&w->attempt_insert, &insert, types);
 }
 
 static void
@@ -342,8 +267,8 @@ flush_timers(PulseWrites *w)
 	};
 
 	/* what is set again in the same batch must survive: delete first */
-	flush_set(&w->timer_delete, &delete, types);
-	flush_set(&w->timer_insert, &insert, types);
+	pulse_rowset_flush(&w->timer_delete, &delete, types);
+	pulse_rowset_flush(&w->timer_insert, &insert, types);
 }
 
 static void
@@ -386,10 +311,10 @@ flush_small(PulseWrites *w)
 		{ UUIDARRAYOID }
 	};
 
-	flush_set(&w->inbox_delete, &inbox, inbox_types);
-	flush_set(&w->signal_update, &signal, signal_types);
-	flush_set(&w->log_insert, &log, log_types);
-	flush_set(&w->strike_delete, &strike, strike_types);
+	pulse_rowset_flush(&w->inbox_delete, &inbox, inbox_types);
+	pulse_rowset_flush(&w->signal_update, &signal, signal_types);
+	pulse_rowset_flush(&w->log_insert, &log, log_types);
+	pulse_rowset_flush(&w->strike_delete, &strike, strike_types);
 }
 
 void
@@ -398,8 +323,11 @@ pulse_writes_flush(PulseWrites *w)
 	PulseStoreScope scope;
 
 	pulse_store_enter(&scope);
+	pulse_growth_flush_gone(w);
 	flush_nodes(w);
+	pulse_growth_flush(w);
 	flush_runs(w);
+	pulse_child_flush(w);
 	flush_attempts(w);
 	flush_timers(w);
 	flush_small(w);
@@ -433,16 +361,6 @@ strike_counts(PulseStmt *stmt, Datum *args, const char *nulls, bool read_only, i
 	return counts;
 }
 
-static Datum
-uuids(const pg_uuid_t *ids, int n)
-{
-	Datum *cols = palloc(sizeof(Datum) * (size_t) Max(n, 1));
-
-	for (int i = 0; i < n; i++)
-		cols[i] = UUIDPGetDatum(&ids[i]);
-	return pulse_array(UUIDOID, cols, NULL, n);
-}
-
 int *
 pulse_strikes_add(const pg_uuid_t *ids, const int *parts, int n, Jsonb *error)
 {
@@ -464,7 +382,7 @@ pulse_strikes_add(const pg_uuid_t *ids, const int *parts, int n, Jsonb *error)
 
 	for (int i = 0; i < n; i++)
 		cols[i] = Int16GetDatum((int16) parts[i]);
-	args[0] = uuids(ids, n);
+	args[0] = pulse_uuid_array(ids, n);
 	args[1] = pulse_array(INT2OID, cols, NULL, n);
 	args[2] = error == NULL ? (Datum) 0 : JsonbPGetDatum(error);
 	return strike_counts(&stmt, args, nulls, false, n);
@@ -482,7 +400,7 @@ pulse_strikes_read(const pg_uuid_t *ids, int n)
 	};
 	Datum args[1];
 
-	args[0] = uuids(ids, n);
+	args[0] = pulse_uuid_array(ids, n);
 	return strike_counts(&stmt, args, NULL, true, n);
 }
 
@@ -504,7 +422,7 @@ pulse_strikes_take_back(const pg_uuid_t *ids, int n)
 	PulseStoreScope scope;
 	Datum args[1];
 
-	args[0] = uuids(ids, n);
+	args[0] = pulse_uuid_array(ids, n);
 	pulse_store_enter(&scope);
 	/* first those that go, so that the others are not taken for them */
 	(void) pulse_stmt_exec(&none, args, NULL, false, 0);
@@ -543,14 +461,21 @@ pulse_quarantine_run(const pg_uuid_t *id, Jsonb *error, TimestampTz now)
 	pulse_store_leave(&scope);
 }
 
-void
-pulse_abandon_run(const pg_uuid_t *id, Jsonb *error, TimestampTz now)
+bool
+pulse_abandon_run(const pg_uuid_t *id, Jsonb *error, TimestampTz now, PulseAbandoned *who)
 {
 	static PulseStmt stmt = {
 		"UPDATE _pulse.run SET status = 'cancelled', error = $2, output = NULL, ended_at = $3"
-		" WHERE id = $1 AND status IN ('pending', 'paused', 'quarantined')",
+		" WHERE id = $1 AND status IN ('pending', 'paused', 'quarantined')"
+		" RETURNING parent, parent_node",
 		3,
 		{ UUIDOID, JSONBOID, TIMESTAMPTZOID }
+	};
+	static PulseStmt children = {
+		"SELECT activation FROM _pulse.node WHERE run = $1 AND status = 'waiting'"
+		" AND reason = 'child' AND activation IS NOT NULL",
+		1,
+		{ UUIDOID }
 	};
 	static PulseStmt signals = {
 		"UPDATE _pulse.signal SET state = 'discarded', reason = 'run ended', settled_at = $2"
@@ -561,18 +486,37 @@ pulse_abandon_run(const pg_uuid_t *id, Jsonb *error, TimestampTz now)
 	static PulseStmt clean = {
 		"DELETE FROM _pulse.strike WHERE run = $1", 1, { UUIDOID }
 	};
+	MemoryContext caller = CurrentMemoryContext;
 	PulseStoreScope scope;
 	Datum args[3];
+	bool done;
+	bool isnull;
 
+	memset(who, 0, sizeof(*who));
 	args[0] = UUIDPGetDatum(id);
 	args[1] = JsonbPGetDatum(error);
 	args[2] = TimestampTzGetDatum(now);
 	pulse_store_enter(&scope);
-	(void) pulse_stmt_exec(&stmt, args, NULL, false, 0);
+	done = pulse_stmt_exec(&stmt, args, NULL, false, 0) > 0;
+	if (done)
+	{
+		Datum parent = pulse_row_datum(0, 1, &isnull);
+
+		who->has_parent = !isnull;
+		if (!isnull)
+			who->parent = *DatumGetUUIDP(parent);
+		who->parent_node = pulse_row_text(0, 2, caller);
+		who->n_children = (int) pulse_stmt_exec(&children, args, NULL, true, 0);
+		who->children = MemoryContextAlloc(caller, sizeof(pg_uuid_t) *
+										   (size_t) Max(who->n_children, 1));
+		for (int i = 0; i < who->n_children; i++)
+			who->children[i] = *DatumGetUUIDP(pulse_row_datum((uint64) i, 1, &isnull));
+	}
 	args[1] = TimestampTzGetDatum(now);
 	(void) pulse_stmt_exec(&signals, args, NULL, false, 0);
 	(void) pulse_stmt_exec(&clean, args, NULL, false, 0);
 	pulse_store_leave(&scope);
+	return done;
 }
 
 void
@@ -596,7 +540,7 @@ pulse_nodes_unsent(const pg_uuid_t *runs, const char *const *nodes,
 		cols[i] = CStringGetTextDatum(nodes[i]);
 		cols[n + i] = Int32GetDatum(attempts[i]);
 	}
-	args[0] = uuids(runs, n);
+	args[0] = pulse_uuid_array(runs, n);
 	args[1] = pulse_array(TEXTOID, cols, NULL, n);
 	args[2] = pulse_array(INT4OID, cols + n, NULL, n);
 	pulse_store_enter(&scope);

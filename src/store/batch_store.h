@@ -9,23 +9,7 @@
 #define PULSE_STORE_BATCH_STORE_H
 
 #include "store/discover_store.h"
-
-/* A column of values to come: grows by doubling in the current memory context. */
-typedef struct PulseColumn
-{
-	Datum	   *values;
-	bool	   *nulls;
-} PulseColumn;
-
-#define PULSE_ROWSET_COLUMNS 16
-
-typedef struct PulseRowSet
-{
-	int			n;
-	int			cap;
-	int			n_columns;
-	PulseColumn columns[PULSE_ROWSET_COLUMNS];
-} PulseRowSet;
+#include "store/rowset.h"
 
 typedef struct PulseWrites
 {
@@ -39,6 +23,16 @@ typedef struct PulseWrites
 	PulseRowSet signal_update;
 	PulseRowSet log_insert;
 	PulseRowSet strike_delete;
+
+	/* growth_store.h */
+	PulseRowSet node_delete;
+	PulseRowSet growth_insert;
+	PulseRowSet growth_update;
+	PulseRowSet growth_delete;
+
+	/* child_store.h */
+	PulseRowSet run_insert;
+	PulseRowSet inbox_insert;
 	size_t		bytes;			/* of payload so far */
 } PulseWrites;
 
@@ -61,6 +55,7 @@ typedef struct PulseNodeWrite
 	const char *action_version;
 	Jsonb	   *output;
 	Jsonb	   *error;
+	Jsonb	   *memo;
 } PulseNodeWrite;
 
 typedef struct PulseAttemptWrite
@@ -97,7 +92,11 @@ extern void pulse_writes_log(PulseWrites *w, const pg_uuid_t *run, const char *n
 							 const char *actor, const char *message, TimestampTz at);
 extern void pulse_writes_strike_done(PulseWrites *w, const pg_uuid_t *run);
 
-/* Runs the statements. Needs a transaction; throws on any error. */
+/*
+ * Runs the statements, deletes first. What is deleted was written in an earlier flush or
+ * never comes back: ids of nodes that have left a graph, and numbers of its growths, are not
+ * used again. Needs a transaction; throws on any error.
+ */
 extern void pulse_writes_flush(PulseWrites *w);
 
 /*
@@ -115,8 +114,22 @@ extern int *pulse_strikes_read(const pg_uuid_t *ids, int n);
 /* Sets a live run aside, whatever its state. */
 extern void pulse_quarantine_run(const pg_uuid_t *id, Jsonb *error, TimestampTz now);
 
-/* Ends a live or quarantined run whose state cannot be read, because somebody asked. */
-extern void pulse_abandon_run(const pg_uuid_t *id, Jsonb *error, TimestampTz now);
+/* Who has to hear of the end of a run that was abandoned. */
+typedef struct PulseAbandoned
+{
+	bool		has_parent;
+	pg_uuid_t	parent;
+	char	   *parent_node;
+	int			n_children;		/* child runs that its nodes wait for */
+	pg_uuid_t  *children;
+} PulseAbandoned;
+
+/*
+ * Ends a live or quarantined run whose state cannot be read, because somebody asked. False:
+ * it is none. *who is in the current memory context.
+ */
+extern bool pulse_abandon_run(const pg_uuid_t *id, Jsonb *error, TimestampTz now,
+							  PulseAbandoned *who);
 
 /*
  * Notes of running nodes that this attempt of them was never sent (reason host): whoever takes

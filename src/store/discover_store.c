@@ -25,6 +25,7 @@ pulse_discover_runs(const PulseRange *ranges, int n, int limit, uint64 old_xid,
 		" r.tenant, r.workflow, r.version, r.submitted_at, r.start_at,"
 		" r.deadline, r.started_at, r.traceparent,"
 		" CASE WHEN pg_column_size(r.input) <= 16384 THEN r.input END,"
+		" r.budget, r.parent, r.parent_node, r.depth,"
 		" r.xid < $7 AND ((SELECT true FROM _pulse.node n WHERE n.run = r.id LIMIT 1) IS NOT NULL"
 		" OR (SELECT true FROM _pulse.signal s WHERE s.run = r.id LIMIT 1) IS NOT NULL)"
 		" OR COALESCE(pg_column_size(r.input) > 16384, false),"
@@ -72,8 +73,8 @@ pulse_discover_runs(const PulseRange *ranges, int n, int limit, uint64 old_xid,
 		rows[i].range = DatumGetInt32(pulse_row_datum(i, 1, &isnull));
 		rows[i].xid = DatumGetUInt64(pulse_row_datum(i, 2, &isnull));
 		pulse_row_run(i, 3, &rows[i], caller);
-		rows[i].touched = DatumGetBool(pulse_row_datum(i, 16, &isnull));
-		rows[i].bytes = DatumGetInt32(pulse_row_datum(i, 17, &isnull));
+		rows[i].touched = DatumGetBool(pulse_row_datum(i, 20, &isnull));
+		rows[i].bytes = DatumGetInt32(pulse_row_datum(i, 21, &isnull));
 	}
 	pulse_store_leave(&scope);
 	*found = (int) count;

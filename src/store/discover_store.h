@@ -44,6 +44,11 @@ typedef struct PulseRunRow
 	bool		has_started_at;
 	char	   *traceparent;	/* or NULL */
 	Jsonb	   *input;			/* or NULL */
+	Jsonb	   *budget;			/* of its own, or NULL */
+	bool		has_parent;
+	pg_uuid_t	parent;
+	char	   *parent_node;
+	int			depth;
 	bool		touched;		/* it has rows of nodes or signals, or a large input: load them */
 	int64		bytes;			/* of the input, as stored */
 } PulseRunRow;

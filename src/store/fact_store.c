@@ -27,7 +27,7 @@ pulse_run_head(const pg_uuid_t *id, bool with_inbox, PulseRunHead *head)
 	static PulseStmt full = {
 		"SELECT r.part, r.xid, r.tenant, r.workflow, r.version, r.status,"
 		" (SELECT i.kind FROM _pulse.inbox i WHERE i.part = r.part AND i.run = r.id"
-		" AND i.kind NOT IN ('signal', 'skip') ORDER BY i.xid DESC, i.id DESC LIMIT 1),"
+		" AND i.kind NOT IN ('signal', 'skip', 'child') ORDER BY i.xid DESC, i.id DESC LIMIT 1),"
 		" EXISTS (SELECT FROM _pulse.node n WHERE n.run = r.id"
 		" AND n.status = 'waiting' AND n.reason = 'operator')"
 		" FROM _pulse.run r WHERE r.id = $1",

@@ -15,26 +15,13 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-static Datum
-uuid_array(const pg_uuid_t *ids, int n)
-{
-	Datum *cols = palloc(sizeof(Datum) * (size_t) n);
-	Datum result;
-
-	for (int i = 0; i < n; i++)
-		cols[i] = UUIDPGetDatum(&ids[i]);
-	result = pulse_array(UUIDOID, cols, NULL, n);
-	pfree(cols);
-	return result;
-}
-
 PulseRunRow *
 pulse_load_runs(const pg_uuid_t *ids, int n, int *found)
 {
 	static PulseStmt stmt = {
 		"SELECT r.id, r.part, r.priority, r.status, r.tenant, r.workflow,"
 		" r.version, r.submitted_at, r.start_at, r.deadline, r.started_at,"
-		" r.traceparent, r.input"
+		" r.traceparent, r.input, r.budget, r.parent, r.parent_node, r.depth"
 		" FROM unnest($1) AS u(id) JOIN _pulse.run r ON r.id = u.id",
 		1,
 		{ UUIDARRAYOID }
@@ -45,7 +32,7 @@ pulse_load_runs(const pg_uuid_t *ids, int n, int *found)
 	PulseRunRow *rows;
 	uint64 count;
 
-	args[0] = uuid_array(ids, n);
+	args[0] = pulse_uuid_array(ids, n);
 	pulse_store_enter(&scope);
 	count = pulse_stmt_exec(&stmt, args, NULL, true, 0);
 	rows = MemoryContextAllocZero(caller, sizeof(PulseRunRow) * Max(count, 1));
@@ -66,7 +53,7 @@ pulse_load_nodes(const pg_uuid_t *ids, int n, int *found)
 	static PulseStmt stmt = {
 		"SELECT (u.ord - 1)::int4, n.node, n.status, n.reason, n.attempt, n.tries,"
 		" n.activation, n.outcome_unknown, n.started_at, n.ended_at, n.due,"
-		" n.total_deadline, n.action_version, n.output IS NOT NULL"
+		" n.total_deadline, n.action_version, n.output IS NOT NULL, n.memo"
 		" FROM unnest($1) WITH ORDINALITY AS u(id, ord)"
 		" JOIN _pulse.node n ON n.run = u.id",
 		1,
@@ -78,7 +65,7 @@ pulse_load_nodes(const pg_uuid_t *ids, int n, int *found)
 	PulseNodeRow *rows;
 	uint64 count;
 
-	args[0] = uuid_array(ids, n);
+	args[0] = pulse_uuid_array(ids, n);
 	pulse_store_enter(&scope);
 	count = pulse_stmt_exec(&stmt, args, NULL, true, 0);
 	rows = MemoryContextAllocHuge(caller, sizeof(PulseNodeRow) * Max(count, 1));
@@ -112,6 +99,7 @@ pulse_load_nodes(const pg_uuid_t *ids, int n, int *found)
 		r->total_deadline = isnull ? 0 : DatumGetTimestampTz(d);
 		r->action_version = pulse_row_text(i, 13, caller);
 		r->has_output = DatumGetBool(pulse_row_datum(i, 14, &isnull));
+		r->memo = pulse_row_jsonb(i, 15, caller);
 	}
 	pulse_store_leave(&scope);
 	*found = (int) count;
@@ -135,7 +123,7 @@ pulse_load_signals(const pg_uuid_t *ids, int n, int *found)
 	PulseSignalRow *rows;
 	uint64 count;
 
-	args[0] = uuid_array(ids, n);
+	args[0] = pulse_uuid_array(ids, n);
 	pulse_store_enter(&scope);
 	count = pulse_stmt_exec(&stmt, args, NULL, true, 0);
 	rows = MemoryContextAllocHuge(caller, sizeof(PulseSignalRow) * Max(count, 1));

@@ -28,6 +28,7 @@ typedef struct PulseNodeRow
 	TimestampTz due;
 	TimestampTz total_deadline;
 	char	   *action_version; /* or NULL */
+	Jsonb	   *memo;			/* or NULL */
 } PulseNodeRow;
 
 typedef struct PulseSignalRow

@@ -6,6 +6,7 @@
 
 #include "store/rows.h"
 
+#include "catalog/pg_type.h"
 #include "store/discover_store.h"
 #include "store/spi.h"
 #include "utils/array.h"
@@ -28,6 +29,19 @@ pulse_array(Oid type, const Datum *values, const bool *nulls, int n)
 	return PointerGetDatum(construct_md_array(unconstify(Datum *, values),
 											  unconstify(bool *, nulls), 1, dims,
 											  lbs, type, len, byval, align));
+}
+
+Datum
+pulse_uuid_array(const pg_uuid_t *ids, int n)
+{
+	Datum *cols = palloc(sizeof(Datum) * (size_t) Max(n, 1));
+	Datum result;
+
+	for (int i = 0; i < n; i++)
+		cols[i] = UUIDPGetDatum(&ids[i]);
+	result = pulse_array(UUIDOID, cols, NULL, n);
+	pfree(cols);
+	return result;
 }
 
 char *
@@ -79,6 +93,7 @@ void
 pulse_row_run(uint64 row, int first, PulseRunRow *run, MemoryContext context)
 {
 	bool isnull;
+	Datum parent;
 
 	run->id = *DatumGetUUIDP(pulse_row_datum(row, first, &isnull));
 	run->part = DatumGetInt16(pulse_row_datum(row, first + 1, &isnull));
@@ -93,4 +108,12 @@ pulse_row_run(uint64 row, int first, PulseRunRow *run, MemoryContext context)
 	run->has_started_at = row_time(row, first + 10, &run->started_at);
 	run->traceparent = pulse_row_text(row, first + 11, context);
 	run->input = pulse_row_jsonb(row, first + 12, context);
+	run->budget = pulse_row_jsonb(row, first + 13, context);
+	parent = pulse_row_datum(row, first + 14, &isnull);
+	run->has_parent = !isnull;
+	if (isnull)
+		return;
+	run->parent = *DatumGetUUIDP(parent);
+	run->parent_node = pulse_row_text(row, first + 15, context);
+	run->depth = DatumGetInt16(pulse_row_datum(row, first + 16, &isnull));
 }

@@ -35,7 +35,7 @@ row_int(uint64 row, int col)
 
 bool
 pulse_workflow_find(const char *tenant, const char *name, int version,
-					PulseWorkflowInfo *info)
+					PulseWorkflowRow *info)
 {
 	static PulseStmt stmt = {
 		"SELECT m.enabled_version, m.disabled_reason, w.version,"

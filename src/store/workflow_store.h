@@ -11,7 +11,7 @@
 
 #include "utils/jsonb.h"
 
-typedef struct PulseWorkflowInfo
+typedef struct PulseWorkflowRow
 {
 	bool		enabled;		/* runs are accepted */
 	int			version;		/* the one asked for; 0: there is no such version */
@@ -19,14 +19,14 @@ typedef struct PulseWorkflowInfo
 	char	   *disabled_reason;	/* or NULL */
 	char	   *deadline;		/* as the graph says, or NULL */
 	Jsonb	   *defaults;		/* or NULL */
-} PulseWorkflowInfo;
+} PulseWorkflowRow;
 
 /*
  * Version 0: the enabled one. As committed now, whatever the snapshot of the statement.
  * False: there is no workflow of that name.
  */
 extern bool pulse_workflow_find(const char *tenant, const char *name, int version,
-								PulseWorkflowInfo *info);
+								PulseWorkflowRow *info);
 
 /*
  * Graph of a version; 0: of the enabled one, else of the latest. NULL: none. *hash (may be

@@ -160,12 +160,37 @@ owners(uint64 parts, uint32 n_workers)
 	return workers;
 }
 
+/* Sets what is to be looked at; returns the workers concerned. */
+static uint64
+hint_parts(PulseSharedTeam *team, uint32 n_workers, uint64 inbox, const uint64 *runs)
+{
+	uint64		parts = 0;
+
+	/* our rows must be visible before we look whether the bits are set */
+	pg_memory_barrier();
+	if (inbox)
+		parts |= set_hint(&team->hints.inbox, inbox);
+	for (int i = 0; i < PULSE_PRIORITIES; i++)
+		if (runs[i])
+			parts |= set_hint(&team->hints.runs[i], runs[i]);
+	return owners(parts, n_workers);
+}
+
+void
+pulse_wake_parts_now(uint64 inbox, const uint64 *runs)
+{
+	PulseSharedTeam *team = pulse_team_find(MyDatabaseId);
+	uint32		n_workers = team ? pg_atomic_read_u32(&team->n_workers) : 0;
+
+	if (n_workers > 0)
+		wake_workers(team, hint_parts(team, n_workers, inbox, runs));
+}
+
 static void
 deliver(const WakeNotes *n)
 {
 	PulseSharedTeam *team;
 	uint32		n_workers;
-	uint64		parts = 0;
 	uint64		workers;
 
 	if (n->databases)
@@ -185,15 +210,7 @@ deliver(const WakeNotes *n)
 	n_workers = pg_atomic_read_u32(&team->n_workers);
 	if (n_workers == 0)
 		return;
-
-	/* our rows must be visible before we look whether the bits are set */
-	pg_memory_barrier();
-	if (n->inbox)
-		parts |= set_hint(&team->hints.inbox, n->inbox);
-	for (int i = 0; i < PULSE_PRIORITIES; i++)
-		if (n->runs[i])
-			parts |= set_hint(&team->hints.runs[i], n->runs[i]);
-	workers = owners(parts, n_workers);
+	workers = hint_parts(team, n_workers, n->inbox, n->runs);
 	if (n->registry || n->extension)
 		workers |= set_hint(&team->hints.registry, all_workers(n_workers));
 	wake_workers(team, workers);

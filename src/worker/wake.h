@@ -29,6 +29,12 @@ extern void pulse_wake_extension(void);
 /* This transaction has created or changed databases: the launcher looks at all of them. */
 extern void pulse_wake_databases(void);
 
+/*
+ * At once: rows of these parts were committed by a worker, who is not the owner of them; runs
+ * by priority.
+ */
+extern void pulse_wake_parts_now(uint64 inbox, const uint64 *runs);
+
 /* At once: all workers of this database look at everything (COMMIT PREPARED). */
 extern void pulse_wake_all_now(void);
 

@@ -501,6 +501,8 @@ run_loop(uint64 my_parts)
 			gathering = false;
 			if (result.ended)
 				pulse_wake_waiters(result.ended);
+			if (any_hint(&result.others))
+				pulse_wake_parts_now(result.others.inbox, result.others.runs);
 			due = result.next_due;
 			failed = result.failed;
 			more = result.more && !failed;
