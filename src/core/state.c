@@ -378,19 +378,15 @@ derive_items(PulseRunState *run)
 		{
 			for (const PulseScope *scope = def->scope; scope != NULL; scope = scope->parent)
 			{
-				if (scope->kind != PULSE_SCOPE_ITEM)
-				{
-					if (graph->nodes[scope->out]->on_error != PULSE_ON_ERROR_FAIL)
-						break;
-					continue;
-				}
-				if (graph->nodes[scope->anchor]->tolerate >= 0)
+				if (scope->kind == PULSE_SCOPE_ITEM && graph->nodes[scope->anchor]->tolerate >= 0)
 				{
 					if (scope_state(run, scope)->failed == 0)
 						map_state(run, scope)->failures++;
 					scope_state(run, scope)->failed = i + 1;
+					break;
 				}
-				break;
+				if (graph->nodes[scope->out]->on_error != PULSE_ON_ERROR_FAIL)
+					break;
 			}
 		}
 	}
