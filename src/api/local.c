@@ -98,6 +98,7 @@ pulse_sql_run_local(PG_FUNCTION_ARGS)
 	run = pulse_local_run(&local);
 	result = pulse_jsonb_write(pulse_local_result(run));
 	pulse_local_free(run);
+	pulse_local_options_free(&options);
 	pulse_graph_free(graph);
 	pulse_arena_free(arena);
 	PG_RETURN_JSONB_P(result);

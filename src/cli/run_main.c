@@ -40,6 +40,7 @@ static const char usage_text[] =
 	"                         terminal; no input at all is null\n"
 	"  --bind ACTION=ANSWER   how an action is answered; may be given for each action\n"
 	"  --signal NAME=JSON     a signal that is there from the start; may be repeated\n"
+	"  --workflow NAME=FILE   the graph that workflow nodes of this name run; may be repeated\n"
 	"  --trace FILE           writes what happened, as a JSON array\n"
 	"  --jobs N               runs up to N commands at once (default 1)\n"
 	"  --now TIME             where the virtual clock starts (default 2000-01-01T00:00:00Z)\n"
@@ -61,6 +62,12 @@ typedef struct BoundCommand
 	const char *command;
 } BoundCommand;
 
+typedef struct GivenWorkflow
+{
+	const char *name;
+	const char *file;
+} GivenWorkflow;
+
 typedef struct RunCall
 {
 	PulseArena *arena;
@@ -76,6 +83,9 @@ typedef struct RunCall
 	int			n_commands;
 	const PulseJson **signals;
 	uint32		n_signals;
+	GivenWorkflow *workflows;
+	int			n_workflows;
+	bool		standard_taken; /* standard input is one of the files */
 } RunCall;
 
 static int	pg_attribute_printf(1, 2)
@@ -187,6 +197,23 @@ add_binding(RunCall *call, const char *value)
 }
 
 static int
+add_workflow(RunCall *call, const char *value)
+{
+	const char *file;
+	const char *name = split(call, value, &file);
+
+	if (name == NULL)
+		return usage_error("--workflow needs NAME=FILE, not \"%s\"", value);
+	for (int i = 0; i < call->n_workflows; i++)
+	{
+		if (strcmp(call->workflows[i].name, name) == 0)
+			return usage_error("workflow \"%s\" is given twice", name);
+	}
+	call->workflows[call->n_workflows++] = (GivenWorkflow) {name, file};
+	return 0;
+}
+
+static int
 add_signal(RunCall *call, const char *value)
 {
 	const char *text;
@@ -237,6 +264,8 @@ set_option(RunCall *call, const char *name, const char *value)
 		return add_binding(call, value);
 	else if (strcmp(name, "--signal") == 0)
 		return add_signal(call, value);
+	else if (strcmp(name, "--workflow") == 0)
+		return add_workflow(call, value);
 	else if (strcmp(name, "--jobs") == 0)
 	{
 		if (!parse_number(value, 1, MAX_JOBS, &n))
@@ -259,9 +288,10 @@ static int
 parse_words(int argc, char **argv, RunCall *call)
 {
 	static const char *const names[] = {
-		"--input", "--bind", "--signal", "--trace", "--jobs", "--now", "--seed"
+		"--input", "--bind", "--signal", "--workflow", "--trace", "--jobs", "--now", "--seed"
 	};
 	bool		only_files = false;
+	int			standard = 0;
 
 	for (int i = 2; i < argc; i++)
 	{
@@ -297,7 +327,11 @@ parse_words(int argc, char **argv, RunCall *call)
 	}
 	if (call->graph == NULL)
 		return usage_error("run needs a graph");
-	if (strcmp(call->graph, "-") == 0 && call->input != NULL && strcmp(call->input, "-") == 0)
+	standard = (strcmp(call->graph, "-") == 0) + (call->input != NULL && strcmp(call->input, "-") == 0);
+	for (int i = 0; i < call->n_workflows; i++)
+		standard += strcmp(call->workflows[i].file, "-") == 0;
+	call->standard_taken = standard > 0;
+	if (standard > 1)
 		return usage_error("standard input can be given once only");
 	return 0;
 }
@@ -327,9 +361,9 @@ knows(void *arg, const char *action)
 
 /* False: it could not be started, and that is its outcome. */
 static bool
-start_job(const RunCall *run, PulseLocalCall *call, const PulseRunState *state, PulseArena *arena)
+start_job(const RunCall *run, PulseLocalCall *call, PulseArena *arena)
 {
-	const char *body = pulse_json_text(arena, pulse_local_body(call, state, arena));
+	const char *body = pulse_json_text(arena, pulse_local_body(call, arena));
 	const char *why;
 
 	call->handle = pulse_job_start(find_command(run, call->action), body, strlen(body),
@@ -343,8 +377,7 @@ start_job(const RunCall *run, PulseLocalCall *call, const PulseRunState *state, 
 
 /* Keeps as many commands running as there may be, those asked for first before others. */
 static void
-start_ahead(const RunCall *run, PulseLocalCall **calls, int n,
-			const PulseRunState *state, PulseArena *arena)
+start_ahead(const RunCall *run, PulseLocalCall **calls, int n, PulseArena *arena)
 {
 	int			running = 0;
 
@@ -359,7 +392,7 @@ start_ahead(const RunCall *run, PulseLocalCall **calls, int n,
 		if (calls[i]->bound || calls[i]->handle != NULL || !knows(unconstify(RunCall *, run), calls[i]->action))
 			continue;
 		/* one that cannot be started is tried again when its turn comes */
-		if (!start_job(run, calls[i], state, arena))
+		if (!start_job(run, calls[i], arena))
 			break;
 		running++;
 	}
@@ -401,7 +434,7 @@ take_outcome(const PulseLocalCall *call, const PulseJob *job, PulseArena *arena,
 }
 
 static bool
-answer(void *arg, PulseLocalCall **calls, int n, const PulseRunState *state, PulseArena *arena)
+answer(void *arg, PulseLocalCall **calls, int n, PulseArena *arena)
 {
 	const RunCall *run = arg;
 	PulseLocalCall *call = calls[0];
@@ -409,12 +442,12 @@ answer(void *arg, PulseLocalCall **calls, int n, const PulseRunState *state, Pul
 
 	if (pulse_jobs_interrupted())
 		return false;
-	if (call->handle == NULL && !start_job(run, call, state, arena))
+	if (call->handle == NULL && !start_job(run, call, arena))
 		return true;
 	job = call->handle;
 	while (job->pid != 0)
 	{
-		start_ahead(run, calls, n, state, arena);
+		start_ahead(run, calls, n, arena);
 		if (!pulse_jobs_wait())
 			return false;
 	}
@@ -425,10 +458,11 @@ answer(void *arg, PulseLocalCall **calls, int n, const PulseRunState *state, Pul
 }
 
 static void
-abort_call(void *arg, PulseLocalCall *call)
+abort_call(void *arg, PulseLocalCall *call, bool all)
 {
 	/* all at once, so that they share the time they are given */
-	pulse_jobs_stop();
+	if (all)
+		pulse_jobs_stop();
 	pulse_job_free(call->handle);
 	call->handle = NULL;
 }
@@ -457,7 +491,7 @@ read_input(RunCall *call, int *status)
 	*status = 0;
 	if (name == NULL)
 	{
-		if (strcmp(call->graph, "-") == 0 || isatty(STDIN_FILENO))
+		if (call->standard_taken || isatty(STDIN_FILENO))
 			return NULL;
 		name = "-";
 	}
@@ -478,6 +512,25 @@ read_input(RunCall *call, int *status)
 	}
 	pfree(buf.data);
 	return value;
+}
+
+/* The graphs of workflow nodes; 0 or the exit status. */
+static int
+read_workflows(RunCall *call)
+{
+	for (int i = 0; i < call->n_workflows; i++)
+	{
+		const GivenWorkflow *given = &call->workflows[i];
+		const char *path = pulse_arena_printf(call->arena, "$workflows[\"%s\"]", given->name);
+		const PulseJson *document;
+
+		if (!pulse_input_read(given->file, path, call->arena, &document, &call->diag))
+			return EXIT_USAGE;
+		if (document != NULL)
+			(void) pulse_local_options_workflow(&call->options, given->name, document, path,
+												&call->diag);
+	}
+	return 0;
 }
 
 /* The result as it is printed: the trace goes into a file of its own. */
@@ -577,6 +630,7 @@ pulse_run_main(int argc, char **argv)
 	call.bindings = pulse_arena_alloc(call.arena, sizeof(*call.bindings) * (size_t) argc);
 	call.commands = pulse_arena_alloc(call.arena, sizeof(*call.commands) * (size_t) argc);
 	call.signals = pulse_arena_alloc(call.arena, sizeof(*call.signals) * (size_t) argc);
+	call.workflows = pulse_arena_alloc(call.arena, sizeof(*call.workflows) * (size_t) argc);
 
 	status = parse_words(argc, argv, &call);
 	if (status == 0 && !pulse_input_read(call.graph, "$", call.arena, &document, &call.diag))
@@ -584,10 +638,13 @@ pulse_run_main(int argc, char **argv)
 	if (status == 0 && document != NULL)
 		graph = pulse_graph_read(document, PULSE_GRAPH_DEFINE, &call.diag);
 	if (status == 0)
+		status = read_workflows(&call);
+	if (status == 0)
 		input = read_input(&call, &status);
 	if (status == 0)
 		status = graph == NULL || call.diag.n_errors > 0 ? print_findings(&call.diag) :
 			run_graph(&call, graph, input);
+	pulse_local_options_free(&call.options);
 	pulse_graph_free(graph);
 	pulse_arena_free(call.arena);
 	return status;

@@ -4,7 +4,8 @@
  *
  * Owns the queue of calls, the heap of what is due, and the virtual clock.  It decides
  * nothing about the graph: whatever happens to a node is folded by pulse_step, as
- * in a durable run.  A run and all that belongs to it live in the arena of its state.
+ * in a durable run.  The run asked for and all that belongs to the whole live in the
+ * arena of its state; a child run has an arena of its own, which goes when it ends.
  */
 #ifdef FRONTEND
 #include "postgres_fe.h"
@@ -14,6 +15,8 @@
 
 #include "core/local.h"
 
+#include "core/budget.h"
+#include "core/graph_lower.h"
 #include "core/local_private.h"
 #include "core/step_private.h"
 
@@ -35,13 +38,12 @@ event_before(const PulseLocalEvent *a, const PulseLocalEvent *b)
 	return a->at != b->at ? a->at < b->at : a->seq < b->seq;
 }
 
-static void
-push_event(PulseLocalRun *r, int64 at, PulseLocalEventKind kind, int index,
-		   PulseLocalCall *call)
+void
+pulse_local_push(PulseLocalRun *r, PulseLocalEvent event)
 {
-	PulseLocalEvent event = {at, r->seq++, kind, index, call};
 	int			i;
 
+	event.seq = r->seq++;
 	if (r->n_events == r->cap_events)
 	{
 		int			cap = Max(8, r->cap_events * 2);
@@ -85,23 +87,64 @@ pop_event(PulseLocalRun *r)
 	return top;
 }
 
+/* The state of the node if its number still means it, else NULL. */
+static const PulseNodeState *
+same_node(const PulseLocalUnit *unit, int node, const char *id)
+{
+	const PulseGraph *graph;
+
+	if (unit->over || unit->state == NULL)
+		return NULL;
+	graph = unit->state->graph;
+	if (node >= graph->n_nodes || strcmp(graph->nodes[node]->id, id) != 0)
+		return NULL;
+	return &unit->state->nodes[node];
+}
+
+/* Does anybody wait for the answer? */
+static bool
+call_holds(const PulseLocalCall *call)
+{
+	const PulseNodeState *n = same_node(call->unit, call->node, call->node_id);
+
+	return n != NULL && n->status == PULSE_RUNNING && n->attempt == call->attempt &&
+		memcmp(&n->activation, &call->activation, sizeof(PulseUuid)) == 0;
+}
+
 /* One that has been overtaken must not move the clock. */
 static bool
-event_holds(const PulseLocalRun *r, const PulseLocalEvent *event)
+event_holds(const PulseLocalEvent *event)
 {
 	const PulseNodeState *n;
 
+	if (event->unit->over)
+		return false;
 	switch (event->kind)
 	{
 		case PULSE_LOCAL_TIMER:
-			n = &r->state->nodes[event->index];
-			return n->status == PULSE_WAITING && n->due == event->at;
+			n = same_node(event->unit, event->index, event->id);
+			return n != NULL && n->status == PULSE_WAITING && n->due == event->at;
 		case PULSE_LOCAL_OUTCOME:
-			n = &r->state->nodes[event->index];
-			return n->status == PULSE_RUNNING && n->attempt == event->call->attempt;
+			return call_holds(event->call);
+		case PULSE_LOCAL_CHILD_ENDED:
+			n = same_node(event->unit, event->index, event->id);
+			return n != NULL && n->status == PULSE_WAITING &&
+				memcmp(&n->activation, &event->child, sizeof(PulseUuid)) == 0;
 		default:
 			return true;
 	}
+}
+
+bool
+pulse_local_stopped(PulseLocalRun *r)
+{
+	const PulseLocalHost *host = r->local->host;
+
+	if (r->local->interrupt != NULL)
+		r->local->interrupt();
+	if (host != NULL && host->interrupted != NULL && host->interrupted(host->arg))
+		r->interrupted = true;
+	return r->interrupted || r->error != NULL;
 }
 
 /*
@@ -112,37 +155,52 @@ event_holds(const PulseLocalRun *r, const PulseLocalEvent *event)
 
 /* config of the graph, overridden key by key by that of the node. */
 static const PulseJson *
-merged_config(PulseLocalRun *r, const PulseNode *node)
+merged_config(PulseLocalUnit *unit, const PulseNode *node)
 {
-	const PulseJson *general = r->state->graph->config;
+	const PulseJson *general = unit->state->graph->config;
 	PulseJsonPair *pairs;
 	uint32		n;
 
 	if (node->config == NULL && general == NULL)
-		return pulse_json_object(r->arena, pulse_arena_alloc(r->arena, 0), 0);
+		return pulse_json_object(unit->arena, pulse_arena_alloc(unit->arena, 0), 0);
 	if (node->config == NULL || general == NULL)
 		return node->config ? node->config : general;
 	n = general->len + node->config->len;
-	pairs = pulse_arena_alloc(r->arena, sizeof(*pairs) * (n + 1));
+	pairs = pulse_arena_alloc(unit->arena, sizeof(*pairs) * (n + 1));
 	memcpy(pairs, general->u.pairs, sizeof(*pairs) * general->len);
 	memcpy(pairs + general->len, node->config->u.pairs, sizeof(*pairs) * node->config->len);
-	return pulse_json_object(r->arena, pairs, n);
+	return pulse_json_object(unit->arena, pairs, n);
 }
 
 static void
-queue_call(PulseLocalRun *r, const PulseCommand *cmd)
+queue_call(PulseLocalUnit *unit, const PulseCommand *cmd)
 {
-	const PulseNode *node = r->state->graph->nodes[cmd->node];
-	const PulseNodeState *n = &r->state->nodes[cmd->node];
-	PulseLocalCall *call = pulse_arena_zalloc(r->arena, sizeof(*call));
+	PulseLocalRun *r = unit->all;
+	const PulseNode *node = pulse_local_current(unit->state, cmd);
+	const PulseNodeState *n;
+	const PulseScope *item;
+	const PulseScope *round;
+	PulseLocalCall *call;
 
+	if (node == NULL)
+		return;					/* it was taken back in the same step */
+	n = &unit->state->nodes[cmd->node];
+	item = pulse_scope_of(node, PULSE_SCOPE_ITEM);
+	round = pulse_scope_of(node, PULSE_SCOPE_ROUND);
+	call = pulse_arena_zalloc(r->arena, sizeof(*call));
+	call->unit = unit;
+	call->run = unit->state;
 	call->node = cmd->node;
-	call->node_id = node->id;
+	call->node_id = pulse_arena_strndup(r->arena, node->id, node->id_len);
 	call->action = node->name;
 	call->attempt = cmd->attempt;
 	call->activation = cmd->activation;
 	call->input = cmd->input;
-	call->config = merged_config(r, node);
+	call->config = merged_config(unit, node);
+	call->rejection = n->rejection;
+	call->item = item ? item->item : NULL;
+	call->index = item ? pulse_json_int(r->arena, item->index) : NULL;
+	call->round = round ? pulse_json_int(r->arena, round->index) : NULL;
 	call->timeout = node->timeout;
 	if (n->total_deadline != 0)
 	{
@@ -153,6 +211,8 @@ queue_call(PulseLocalRun *r, const PulseCommand *cmd)
 	call->bound = pulse_local_bindings_find(r->local->bindings, node->name) >= 0;
 	call->at = r->now;
 
+	if (r->head == r->n_calls)
+		r->head = r->n_calls = 0;
 	if (r->n_calls == r->cap_calls)
 	{
 		int			cap = Max(8, r->cap_calls * 2);
@@ -165,60 +225,125 @@ queue_call(PulseLocalRun *r, const PulseCommand *cmd)
 	r->calls[r->n_calls++] = call;
 }
 
+static void
+set_timer(PulseLocalUnit *unit, const PulseCommand *cmd)
+{
+	PulseLocalEvent event = {cmd->due};
+	const PulseNode *node = NULL;
+
+	event.unit = unit;
+	event.index = cmd->node;
+	if (cmd->node >= 0)
+	{
+		node = pulse_local_current(unit->state, cmd);
+		if (node == NULL)
+			return;
+		event.kind = PULSE_LOCAL_TIMER;
+		event.id = pulse_arena_strndup(unit->all->arena, node->id, node->id_len);
+	}
+	else if (cmd->timer == PULSE_TIMER_DEADLINE)
+		event.kind = PULSE_LOCAL_DEADLINE;
+	else
+		return;
+	pulse_local_push(unit->all, event);
+}
+
+/* Does what the commands of a step say; true: the step was cut short and is to go on. */
+static bool
+obey(PulseLocalUnit *unit)
+{
+	PulseStep  *step = &unit->step;
+	bool		again = false;
+
+	for (int i = 0; i < step->n_commands; i++)
+	{
+		const PulseCommand *cmd = &step->commands[i];
+
+		switch (cmd->kind)
+		{
+			case PULSE_CMD_NODE:
+				unit->state->nodes[cmd->node].dirty = false;
+				break;
+			case PULSE_CMD_DISPATCH:
+				queue_call(unit, cmd);
+				break;
+			case PULSE_CMD_TIMER_SET:
+			case PULSE_CMD_TIMER_CLEAR:
+				if (cmd->timer == PULSE_TIMER_CONTINUE && cmd->node < 0)
+					again = cmd->kind == PULSE_CMD_TIMER_SET;
+				else if (cmd->kind == PULSE_CMD_TIMER_SET)
+					set_timer(unit, cmd);
+				break;
+			case PULSE_CMD_GROWTH:
+				if (unit->parent == NULL)
+					pulse_local_note_growth(unit->all, cmd->growth);
+				break;
+			case PULSE_CMD_GROWTH_GONE:
+				if (unit->parent == NULL)
+					pulse_local_forget_growth(unit->all, cmd->number);
+				break;
+			case PULSE_CMD_CHILD:
+				pulse_local_child_begin(unit, cmd);
+				break;
+			case PULSE_CMD_CHILD_CANCEL:
+				pulse_local_child_cancel(unit, &cmd->activation);
+				break;
+			default:			/* rows and records, of which there are none */
+				break;
+		}
+	}
+	return again;
+}
+
 /* What the kernel would have loaded from rows; here all of it is in memory already. */
 static void
-supply(PulseLocalRun *r)
+supply(PulseLocalUnit *unit)
 {
-	for (int i = 0; i < r->step.n_need; i++)
+	for (int i = 0; i < unit->step.n_need; i++)
 	{
-		PulseNodeState *n = &r->state->nodes[r->step.need[i]];
+		PulseNodeState *n = &unit->state->nodes[unit->step.need[i]];
 
 		if (n->status == PULSE_SKIPPED && n->error == NULL)
 			n->error = &pulse_json_null;
 	}
 }
 
-static void
-fold(PulseLocalRun *r, PulseFact *facts, int n)
+void
+pulse_local_fold(PulseLocalUnit *unit, PulseFact *facts, int n)
 {
-	PulseStepResult result;
+	PulseLocalRun *r = unit->all;
+	PulseStep  *step = &unit->step;
+	PulseFact	go_on;
+	bool		again;
 
-	r->step.now = r->now;
-	r->step.n_commands = 0;
-	r->step.n_need = 0;
-	result = pulse_step(&r->step, r->state, facts, n);
-	while (result == PULSE_STEP_NEED)
+	do
 	{
-		supply(r);
-		result = pulse_step_continue(&r->step, r->state);
-	}
-	if (result == PULSE_STEP_STUCK)
-		r->error = pulse_step_error(&r->step, "stuck", "%s", r->step.stuck);
-	if (r->options->trace)
-		pulse_local_trace_step(r);
+		PulseStepResult result;
 
-	for (int i = 0; i < r->step.n_commands; i++)
-	{
-		const PulseCommand *cmd = &r->step.commands[i];
-
-		switch (cmd->kind)
+		step->now = r->now;
+		step->n_commands = 0;
+		step->n_need = 0;
+		result = pulse_step(step, unit->state, facts, n);
+		while (result == PULSE_STEP_NEED)
 		{
-			case PULSE_CMD_NODE:
-				r->state->nodes[cmd->node].dirty = false;
-				break;
-			case PULSE_CMD_DISPATCH:
-				queue_call(r, cmd);
-				break;
-			case PULSE_CMD_TIMER_SET:
-				if (cmd->node >= 0)
-					push_event(r, cmd->due, PULSE_LOCAL_TIMER, cmd->node, NULL);
-				else if (cmd->timer == PULSE_TIMER_DEADLINE)
-					push_event(r, cmd->due, PULSE_LOCAL_DEADLINE, -1, NULL);
-				break;
-			default:			/* rows and records, of which there are none */
-				break;
+			supply(unit);
+			result = pulse_step_continue(step, unit->state);
 		}
-	}
+		if (result == PULSE_STEP_STUCK)
+			r->error = pulse_step_error(&r->root->step, "stuck", "%s", step->stuck);
+		if (r->options->trace)
+			pulse_local_trace_step(unit);
+		again = obey(unit) && !pulse_run_status_terminal(unit->state->status);
+
+		memset(&go_on, 0, sizeof(go_on));
+		go_on.kind = PULSE_FACT_START;
+		go_on.node = -1;
+		go_on.at = r->now;
+		facts = &go_on;
+		n = 1;
+	} while (again && !pulse_local_stopped(r));
+	if (unit->parent != NULL && pulse_run_status_terminal(unit->state->status))
+		pulse_local_child_end(unit);
 }
 
 static void
@@ -237,8 +362,10 @@ signal_fact(PulseLocalRun *r, int index, PulseFact *fact)
 }
 
 static void
-event_fact(PulseLocalRun *r, const PulseLocalEvent *event, PulseFact *fact)
+event_fact(const PulseLocalEvent *event, PulseFact *fact)
 {
+	PulseLocalRun *r = event->unit->all;
+
 	if (event->kind == PULSE_LOCAL_SIGNAL)
 	{
 		signal_fact(r, event->index, fact);
@@ -257,17 +384,42 @@ event_fact(PulseLocalRun *r, const PulseLocalEvent *event, PulseFact *fact)
 			fact->kind = PULSE_FACT_OUTCOME;
 			fact->outcome = &event->call->outcome;
 			break;
+		case PULSE_LOCAL_CHILD_ENDED:
+			fact->kind = PULSE_FACT_CHILD;
+			fact->payload = event->payload;
+			break;
 		default:
 			fact->kind = PULSE_FACT_DEADLINE;
 			break;
 	}
 }
 
+/* Folds those of the events, which are of one time, that are of the unit of the first. */
+static void
+fold_events(PulseLocalEvent *events, int n)
+{
+	PulseLocalUnit *unit = events[0].unit;
+	PulseFact  *facts = pulse_arena_alloc(unit->all->arena, sizeof(PulseFact) * (size_t) n);
+	int			k = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (events[i].unit != unit)
+			continue;
+		/* what was folded before may have overtaken it */
+		if (event_holds(&events[i]))
+			event_fact(&events[i], &facts[k++]);
+		events[i].unit = NULL;
+	}
+	if (k > 0)
+		pulse_local_fold(unit, facts, k);
+}
+
 /* Moves the clock to what is due next and folds all of that time; false: nothing is. */
 static bool
 advance(PulseLocalRun *r)
 {
-	PulseFact  *facts = NULL;
+	PulseLocalEvent *due = NULL;
 	int			n = 0;
 	int			cap = 0;
 
@@ -275,24 +427,33 @@ advance(PulseLocalRun *r)
 	{
 		PulseLocalEvent event = pop_event(r);
 
-		if (!event_holds(r, &event))
+		if (!event_holds(&event))
 			continue;
 		if (event.at - r->options->now > MAX_ELAPSED)
 		{
-			r->error = pulse_step_error(&r->step, "local", "the virtual clock would pass 1000 years");
+			r->error = pulse_step_error(&r->root->step, "local", "the virtual clock would pass 1000 years");
 			return true;
 		}
 		r->now = Max(r->now, event.at);
 		if (n == cap)
 		{
 			cap = Max(4, cap * 2);
-			facts = pulse_arena_grow(r->arena, facts, sizeof(PulseFact) * (size_t) n,
-									 sizeof(PulseFact) * (size_t) cap);
+			due = pulse_arena_grow(r->arena, due, sizeof(event) * (size_t) n,
+								   sizeof(event) * (size_t) cap);
 		}
-		event_fact(r, &event, &facts[n++]);
+		due[n++] = event;
 	}
-	if (n > 0)
-		fold(r, facts, n);
+	for (int i = 0; i < n; i++)
+	{
+		if (due[i].unit == NULL || due[i].unit->over)
+			continue;
+		if (due[i].kind == PULSE_LOCAL_START)
+			pulse_local_child_start(due[i].unit);
+		else
+			fold_events(due + i, n - i);
+		if (i % 64 == 63 && pulse_local_stopped(r))
+			break;
+	}
 	return n > 0;
 }
 
@@ -315,35 +476,51 @@ static bool
 get_answer(PulseLocalRun *r, PulseLocalCall *call)
 {
 	const PulseLocalHost *host = r->local->host;
+	PulseArena *arena = call->unit->arena;
 
 	if (call->bound)
 	{
-		PulseLocalRequest request = {call->action, call->node_id, call->attempt,
-		call->input, call->config};
+		PulseLocalRequest request = {call->action, call->node_id, call->attempt, call->input,
+									  call->config, call->rejection, call->item, call->index, call->round };
 
 		pulse_local_bindings_answer(r->local->bindings,
 									pulse_local_bindings_find(r->local->bindings, call->action),
-									r->cursors, &request, r->options, r->arena, &call->outcome);
+									r->cursors, &request, r->options, arena, &call->outcome);
 	}
 	else if (host != NULL && host->knows(host->arg, call->action))
 	{
-		if (!host->answer(host->arg, r->calls + r->head, r->n_calls - r->head,
-						  r->state, r->arena))
+		if (!host->answer(host->arg, r->calls + r->head, r->n_calls - r->head, arena))
 			return false;
 	}
 	else
-		pulse_local_outcome_error(r->arena, "unknown_action", NULL,
-								  pulse_arena_printf(r->arena, "action \"%s\" has no binding", call->action),
+		pulse_local_outcome_error(arena, "unknown_action", NULL,
+								  pulse_arena_printf(arena, "action \"%s\" has no binding", call->action),
 								  false, &call->outcome);
 	call->outcome.attempt = call->attempt;
 	return true;
+}
+
+/* Drops calls at the head of the queue for which nobody waits; false: there is no other. */
+static bool
+next_call(PulseLocalRun *r)
+{
+	for (; r->head < r->n_calls; r->head++)
+	{
+		PulseLocalCall *call = r->calls[r->head];
+
+		if (call_holds(call))
+			return true;
+		if (call->handle != NULL)
+			r->local->host->abort(r->local->host->arg, call, false);
+	}
+	return false;
 }
 
 static void
 take_call(PulseLocalRun *r)
 {
 	PulseLocalCall *call = r->calls[r->head];
-	PulseLocalEvent event = {call->at, 0, PULSE_LOCAL_OUTCOME, call->node, call};
+	PulseLocalEvent event = {call->at};
 
 	if (!get_answer(r, call))
 	{
@@ -351,15 +528,21 @@ take_call(PulseLocalRun *r)
 		return;
 	}
 	r->head++;
+	event.kind = PULSE_LOCAL_OUTCOME;
+	event.unit = call->unit;
+	event.index = call->node;
+	event.call = call;
 	if (call->outcome.kind == PULSE_OUTCOME_TIMED_OUT)
-		push_event(r, call->at + (call->timeout > 0 ? call->timeout : DEFAULT_TIMEOUT),
-				   PULSE_LOCAL_OUTCOME, call->node, call);
+	{
+		event.at += call->timeout > 0 ? call->timeout : DEFAULT_TIMEOUT;
+		pulse_local_push(r, event);
+	}
 	else
 	{
 		PulseFact	fact;
 
-		event_fact(r, &event, &fact);
-		fold(r, &fact, 1);
+		event_fact(&event, &fact);
+		pulse_local_fold(call->unit, &fact, 1);
 	}
 }
 
@@ -369,20 +552,8 @@ abort_calls(PulseLocalRun *r)
 	for (; r->head < r->n_calls; r->head++)
 	{
 		if (r->calls[r->head]->handle != NULL)
-			r->local->host->abort(r->local->host->arg, r->calls[r->head]);
+			r->local->host->abort(r->local->host->arg, r->calls[r->head], true);
 	}
-}
-
-static void
-cancel(PulseLocalRun *r)
-{
-	PulseFact	fact = {0};
-
-	fact.kind = PULSE_FACT_CANCEL;
-	fact.node = -1;
-	fact.at = r->now;
-	fact.reason = "interrupted";
-	fold(r, &fact, 1);
 }
 
 /*
@@ -391,11 +562,40 @@ cancel(PulseLocalRun *r)
  * ---------------------------------------------------------------------
  */
 
+void
+pulse_local_unit_prepare(PulseLocalUnit *unit, PulseRunState *state)
+{
+	PulseLocalRun *r = unit->all;
+	PulseStep  *step = &unit->step;
+
+	unit->state = state;
+	unit->arena = state->arena;
+	state->tenant = "local";
+	state->workflow = "local";
+	state->submitted_at = r->now;
+	if (state->graph->deadline > 0)
+		state->deadline = r->now + state->graph->deadline;
+	step->scratch = state->arena;
+	step->prng = &r->prng;
+	step->max_expr_steps = r->options->max_expr_steps;
+	step->max_output_bytes = r->options->max_output_bytes;
+	step->action = action_info;
+	step->workflow = pulse_local_workflow;
+	step->workflow_arg = unit;
+	step->interrupt = r->local->interrupt;
+	if (r->options->trace)
+	{
+		step->leaving = pulse_local_trace_leaving;
+		step->leaving_arg = unit;
+	}
+}
+
 static PulseLocalRun *
 create(const PulseLocal *local)
 {
 	PulseRunState *state = pulse_state_create(local->graph);
 	PulseLocalRun *r = pulse_arena_zalloc(state->arena, sizeof(*r));
+	PulseBudget budget;
 
 	r->local = local;
 	r->options = local->options;
@@ -404,29 +604,25 @@ create(const PulseLocal *local)
 		pulse_local_options_defaults(&r->defaults);
 		r->options = &r->defaults;
 	}
-	r->state = state;
 	r->arena = state->arena;
 	r->now = r->options->now;
 	pg_prng_seed(&r->prng, (uint64) r->options->seed);
 	if (local->bindings != NULL)
 		r->cursors = pulse_arena_zalloc(r->arena, sizeof(int) *
 										(size_t) pulse_local_bindings_count(local->bindings));
+	r->root = pulse_arena_zalloc(r->arena, sizeof(PulseLocalUnit));
+	r->root->all = r;
+	pulse_local_unit_prepare(r->root, state);
 
 	state->id = pulse_uuid7(r->now, &r->prng);
-	state->tenant = "local";
-	state->workflow = "local";
-	state->submitted_at = r->now;
-	if (local->graph->deadline > 0)
-		state->deadline = r->now + local->graph->deadline;
 	if (local->input != NULL)
 		state->input = local->input;
-
-	r->step.scratch = r->arena;
-	r->step.prng = &r->prng;
-	r->step.max_expr_steps = r->options->max_expr_steps;
-	r->step.max_output_bytes = r->options->max_output_bytes;
-	r->step.action = action_info;
-	r->step.interrupt = local->interrupt;
+	budget = r->options->budget;
+	for (int i = 0; i < PULSE_BUDGET_DIMS; i++)
+	{
+		if (*pulse_budget_dim(&budget, i) >= 0)
+			*pulse_budget_dim(&state->budget, i) = *pulse_budget_dim(&budget, i);
+	}
 	return r;
 }
 
@@ -440,50 +636,61 @@ start(PulseLocalRun *r)
 	int			k = 0;
 
 	if (r->options->trace)
-		pulse_local_trace_start(r);
+		pulse_local_trace_start(r->root);
 	for (int i = 0; i < n; i++)
 	{
-		if (r->local->signals->items[i].after == 0)
+		PulseLocalEvent event = {r->now + r->local->signals->items[i].after};
+
+		if (event.at == r->now)
+		{
 			signal_fact(r, i, &facts[k++]);
-		else
-			push_event(r, r->now + r->local->signals->items[i].after,
-					   PULSE_LOCAL_SIGNAL, i, NULL);
+			continue;
+		}
+		event.kind = PULSE_LOCAL_SIGNAL;
+		event.unit = r->root;
+		event.index = i;
+		pulse_local_push(r, event);
 	}
 	memset(&facts[k], 0, sizeof(PulseFact));
 	facts[k].kind = PULSE_FACT_START;
 	facts[k].node = -1;
 	facts[k].at = r->now;
-	fold(r, facts, k + 1);
+	pulse_local_fold(r->root, facts, k + 1);
+}
+
+static void
+cancel(PulseLocalRun *r)
+{
+	PulseFact	fact = {0};
+
+	fact.kind = PULSE_FACT_CANCEL;
+	fact.node = -1;
+	fact.at = r->now;
+	fact.reason = "interrupted";
+	pulse_local_fold(r->root, &fact, 1);
 }
 
 PulseLocalRun *
 pulse_local_run(const PulseLocal *local)
 {
-	const PulseLocalHost *host = local->host;
 	PulseLocalRun *r = create(local);
+	PulseRunState *state = r->root->state;
 
 	start(r);
-	while (r->error == NULL && !pulse_run_status_terminal(r->state->status))
+	while (!pulse_run_status_terminal(state->status) && !pulse_local_stopped(r))
 	{
-		if (local->interrupt != NULL)
-			local->interrupt();
-		if (host != NULL && host->interrupted != NULL && host->interrupted(host->arg))
-			r->interrupted = true;
-		else if (r->head < r->n_calls)
+		if (next_call(r))
 			take_call(r);
 		else if (!advance(r))
 			break;
-		if (r->interrupted)
-		{
-			cancel(r);
-			break;
-		}
 	}
+	if (r->interrupted && r->error == NULL && !pulse_run_status_terminal(state->status))
+		cancel(r);
 	abort_calls(r);
 
-	if (r->error == NULL && r->state->status == PULSE_RUN_COMPLETED)
+	if (r->error == NULL && state->status == PULSE_RUN_COMPLETED)
 		r->status = PULSE_LOCAL_COMPLETED;
-	else if (r->error == NULL && !pulse_run_status_terminal(r->state->status))
+	else if (r->error == NULL && !pulse_run_status_terminal(state->status))
 		r->status = PULSE_LOCAL_SUSPENDED;
 	else
 		r->status = PULSE_LOCAL_FAILED;
@@ -492,11 +699,23 @@ pulse_local_run(const PulseLocal *local)
 	return r;
 }
 
+static void
+free_children(PulseLocalUnit *unit)
+{
+	for (PulseLocalUnit *child = unit->children; child != NULL; child = child->sibling)
+	{
+		free_children(child);
+		pulse_state_free(child->state);
+	}
+}
+
 void
 pulse_local_free(PulseLocalRun *run)
 {
-	if (run != NULL)
-		pulse_state_free(run->state);
+	if (run == NULL)
+		return;
+	free_children(run->root);
+	pulse_state_free(run->root->state);
 }
 
 PulseLocalStatus
@@ -508,7 +727,7 @@ pulse_local_status(const PulseLocalRun *run)
 const PulseRunState *
 pulse_local_state(const PulseLocalRun *run)
 {
-	return run->state;
+	return run->root->state;
 }
 
 bool

@@ -12,6 +12,9 @@
  * to do: to the next end of a delay, retry, timeout or deadline, or the next
  * signal. A call takes no time, one that times out takes its timeout.
  *
+ * Child runs share the clock, the bindings and the queue of calls with the run that
+ * starts them. They are given no signals.
+ *
  * The result is an object with these keys, always all of them but for the last two:
  *
  *	mode				"in_memory"
@@ -23,26 +26,37 @@
  *						durable run is timed_out, "cancelled" where it is cancelled); or null
  *	trace				[entry, ...]; null if options.trace is false
  *	elapsed				virtual seconds from start to end
+ *	hash				of the graph at its last revision
  *	remaining_budget	{nodes, edges, depth, frontier, operations}
- *	rewrites			{"admitted": [...], "rejected": [...]}
- *	waiting				suspended only: {node: {"for": reason, "signal": name}}
+ *	rewrites			{"admitted": [...], "rejected": [...]}: those proposed, each with id, anchor,
+ *						form, attempt, cost, budget_before, budget_after; revision and hash if
+ *						admitted; code, reason, errors, exceeded if rejected
+ *	waiting				suspended only: {node: {"for": reason, "signal"?: name,
+ *						"child"?: {node: ...}}}
  *	note				suspended only: says that the run cannot be resumed
  *
  * There is no id or handle in it: nothing of the run exists once it has been returned.
  *
- * An entry of the trace has "at" (virtual seconds since the start) and "event":
+ * An entry of the trace has "at" (virtual seconds since the start), "event", and "in" if it
+ * is about a child run: the ids of the workflow nodes that lead to it, joined by "/".
  *
- *	start		now
- *	call		node, action, attempt, input
+ *	start		now; of a child run: workflow, input
+ *	call		node, action, attempt, input, rejection
  *	attempt		node, attempt, outcome, error: one that did not succeed
  *	completed	node, output
+ *	rewritten	node, output
  *	skipped		node, reason, error
  *	failed		node, error
  *	waiting		node, reason, signal, until (virtual seconds since the start)
  *	interrupted node, reason
+ *	rewrite		node, form, revision, cost, remaining: a proposal was admitted
+ *	rejected	node, form, code, and what of cost, reason, errors, exceeded there is
+ *	grown		node, form, revision, and branch, round, or the number of items: a choose, repeat
+ *				or map was lowered, or went on to its next round
  *	signal		name, node: consumed; without node: discarded
  *	log			message
- *	run			status: the last entry
+ *	child		node, workflow, status, output, error: a child run has ended
+ *	run			status: the last entry of a run
  */
 #ifndef PULSE_CORE_LOCAL_H
 #define PULSE_CORE_LOCAL_H
@@ -54,6 +68,8 @@
 /* One attempt that somebody has to answer. */
 typedef struct PulseLocalCall
 {
+	struct PulseLocalUnit *unit;	/* whose; inside of local.c */
+	const PulseRunState *run;
 	int			node;
 	const char *node_id;
 	const char *action;
@@ -61,6 +77,10 @@ typedef struct PulseLocalCall
 	PulseUuid	activation;
 	const PulseJson *input;
 	const PulseJson *config;	/* of graph and node, never NULL */
+	const PulseJson *rejection; /* why the rewrite of the call before was rejected; or NULL */
+	const PulseJson *item;		/* $.item, $.index and $.round of its node; or NULL */
+	const PulseJson *index;
+	const PulseJson *round;
 	int64		timeout;		/* usec of this attempt; 0: none given */
 	bool		bound;			/* the bindings answer it, not the host */
 	void	   *handle;			/* the host's own; NULL at first */
@@ -80,11 +100,10 @@ typedef struct PulseLocalHost
 	bool		(*knows) (void *arg, const char *action);
 
 	/* fills calls[0]->outcome (helpers in local_bindings.h; values in arena); false: give up */
-	bool		(*answer) (void *arg, PulseLocalCall **calls, int n,
-						   const PulseRunState *run, PulseArena *arena);
+	bool		(*answer) (void *arg, PulseLocalCall **calls, int n, PulseArena *arena);
 
-	/* the call was begun and nobody waits for it any more */
-	void		(*abort) (void *arg, PulseLocalCall *call);
+	/* nobody waits for the call any more, which was begun; all: nor for any other */
+	void		(*abort) (void *arg, PulseLocalCall *call, bool all);
 
 	/* asked between steps; true: give up. May be NULL */
 	bool		(*interrupted) (void *arg);
@@ -127,7 +146,6 @@ extern bool pulse_local_interrupted(const PulseLocalRun *run);
 extern const PulseJson *pulse_local_result(PulseLocalRun *run);
 
 /* The request body of the host protocol for this call, in arena. */
-extern const PulseJson *pulse_local_body(const PulseLocalCall *call, const PulseRunState *run,
-										 PulseArena *arena);
+extern const PulseJson *pulse_local_body(const PulseLocalCall *call, PulseArena *arena);
 
 #endif

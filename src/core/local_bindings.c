@@ -18,9 +18,14 @@
 #include "core/budget.h"
 #include "core/outcome.h"
 #include "core/retry.h"
+#include "core/stage.h"
 #include "core/timetext.h"
 
 #define STAGE_RESULT	"application/vnd.pulse.result+json"
+
+#define SEEN_HINT \
+	"A binding sees $.input, $.config, $.node, $.action, $.attempt, $.rejection, $.item, $.index " \
+	"and $.round of the call."
 
 typedef enum AnswerKind
 {
@@ -53,23 +58,6 @@ static const char *
 member_path(PulseDiag *diag, const char *path, const char *key)
 {
 	return pulse_arena_printf(diag->arena, "%s.%s", path, key);
-}
-
-/* An object with the word that stage results have. */
-static bool
-is_stage_result(const PulseJson *value)
-{
-	static const char *const words[] = {
-		"complete", "rewrite", "reject_rewrite", "suspend", "fail"
-	};
-	const PulseJson *result = pulse_json_get(value, "result");
-
-	for (int i = 0; result != NULL && i < (int) lengthof(words); i++)
-	{
-		if (pulse_json_is(result, words[i]))
-			return true;
-	}
-	return false;
 }
 
 /*
@@ -125,7 +113,8 @@ check_error(const PulseJson *error, const char *path, PulseDiag *diag)
 static void
 check_refs(const PulseExprRefs *refs, const char *path, PulseDiag *diag)
 {
-	static const char *const known[] = {"input", "config", "node", "action", "attempt", "*"};
+	static const char *const known[] = {"input", "config", "node", "action", "attempt",
+	"rejection", "item", "index", "round", "*"};
 
 	if (refs->all_nodes || refs->n_nodes > 0)
 	{
@@ -136,7 +125,7 @@ check_refs(const PulseExprRefs *refs, const char *path, PulseDiag *diag)
 			whole |= strcmp(refs->members[i], "*") == 0;
 		if (!whole)
 			pulse_diag_error(diag, "bad_binding", path,
-							 "A binding sees $.input, $.config, $.node, $.action and $.attempt of the call.",
+							 SEEN_HINT,
 							 "a binding does not see $.nodes");
 	}
 	for (int i = 0; i < refs->n_members; i++)
@@ -147,9 +136,49 @@ check_refs(const PulseExprRefs *refs, const char *path, PulseDiag *diag)
 			found |= strcmp(refs->members[i], known[k]) == 0;
 		if (!found)
 			pulse_diag_error(diag, "bad_binding", path,
-							 "A binding sees $.input, $.config, $.node, $.action and $.attempt of the call.",
+							 SEEN_HINT,
 							 "a binding does not see $.%s", refs->members[i]);
 	}
+}
+
+/* Is the value to be computed, or set off already? */
+static bool
+is_marked(const PulseJson *value)
+{
+	return value->type != PULSE_JSON_OBJECT ||
+		(value->len == 1 && value->u.pairs[0].key[0] == '$');
+}
+
+/* The object with another value of one of its keys. */
+static const PulseJson *
+with_value(PulseArena *arena, const PulseJson *object, const char *key, const PulseJson *value)
+{
+	PulseJsonPair *pairs = pulse_arena_alloc(arena, sizeof(*pairs) * object->len);
+
+	memcpy(pairs, object->u.pairs, sizeof(*pairs) * object->len);
+	for (uint32 i = 0; i < object->len; i++)
+	{
+		if (strcmp(pairs[i].key, key) == 0)
+			pairs[i].value = value;
+	}
+	return pulse_json_object(arena, pairs, object->len);
+}
+
+/* A stage result whose fragment is set off with $literal, unless it is to be computed. */
+static const PulseJson *
+set_off_fragment(PulseArena *arena, const PulseJson *stage)
+{
+	const PulseJson *rewrite = pulse_json_get(stage, "rewrite");
+	const PulseJson *fragment = pulse_json_get(rewrite, "fragment");
+	const PulseJson *nodes = pulse_json_get(fragment, "nodes");
+	PulseJsonPair *pair;
+
+	if (nodes == NULL || is_marked(rewrite) || is_marked(fragment) || is_marked(nodes))
+		return stage;
+	pair = pulse_arena_alloc(arena, sizeof(*pair));
+	*pair = (PulseJsonPair) {"$literal", 8, fragment};
+	fragment = pulse_json_object(arena, pair, 1);
+	return with_value(arena, stage, "rewrite", with_value(arena, rewrite, "fragment", fragment));
 }
 
 static void
@@ -165,7 +194,9 @@ read_answer(PulseArena *arena, const PulseJson *source, const char *path,
 		(void) check_error(error, member_path(diag, path, "$error"), diag);
 		return;
 	}
-	answer->kind = is_stage_result(source) ? ANSWER_STAGE : ANSWER_VALUE;
+	answer->kind = pulse_stage_looks_like(source) ? ANSWER_STAGE : ANSWER_VALUE;
+	if (answer->kind == ANSWER_STAGE)
+		source = set_off_fragment(arena, source);
 	answer->value = pulse_template_compile(arena, source, path, diag);
 	if (answer->value != NULL)
 		check_refs(pulse_template_refs(answer->value), path, diag);
@@ -315,7 +346,7 @@ stage_result_in(PulseArena *arena, const char *text, size_t len)
 
 	pulse_diag_init(&diag, arena);
 	value = pulse_json_parse(arena, text, len, &diag);
-	return value != NULL && is_stage_result(value) ? value : NULL;
+	return value != NULL && pulse_stage_looks_like(value) ? value : NULL;
 }
 
 void
@@ -382,14 +413,23 @@ answer_error(PulseArena *arena, const PulseJson *error, PulseOutcome *outcome)
 static const PulseJson *
 request_context(PulseArena *arena, const PulseLocalRequest *request)
 {
-	PulseJsonPair *pairs = pulse_arena_alloc(arena, 5 * sizeof(*pairs));
+	const PulseJson *const given[] = {request->rejection, request->item, request->index,
+	request->round};
+	static const char *const names[] = {"rejection", "item", "index", "round"};
+	PulseJsonPair *pairs = pulse_arena_alloc(arena, 9 * sizeof(*pairs));
+	uint32		n = 5;
 
 	pairs[0] = (PulseJsonPair) {"node", 4, pulse_json_string(arena, request->node)};
 	pairs[1] = (PulseJsonPair) {"input", 5, request->input};
 	pairs[2] = (PulseJsonPair) {"action", 6, pulse_json_string(arena, request->action)};
 	pairs[3] = (PulseJsonPair) {"config", 6, request->config};
 	pairs[4] = (PulseJsonPair) {"attempt", 7, pulse_json_int(arena, request->attempt)};
-	return pulse_json_object(arena, pairs, 5);
+	for (int i = 0; i < (int) lengthof(given); i++)
+	{
+		if (given[i] != NULL)
+			pairs[n++] = (PulseJsonPair) {names[i], (uint32) strlen(names[i]), given[i]};
+	}
+	return pulse_json_object(arena, pairs, n);
 }
 
 void
@@ -419,11 +459,7 @@ pulse_local_bindings_answer(const PulseLocalBindings *bindings, int binding, int
 													 request->action, why),
 								  false, outcome);
 	else if (answer->kind == ANSWER_STAGE)
-	{
-		const char *text = pulse_json_text(arena, value);
-
-		classify(arena, text, strlen(text), STAGE_RESULT, outcome);
-	}
+		pulse_outcome_from_stage_result(arena, value, outcome);
 	else
 		set_value(value, outcome);
 }
@@ -548,6 +584,56 @@ pulse_local_options_defaults(PulseLocalOptions *options)
 	options->max_expr_steps = PULSE_EXPR_MAX_STEPS;
 }
 
+void
+pulse_local_options_free(PulseLocalOptions *options)
+{
+	for (int i = 0; i < options->n_workflows; i++)
+		pulse_graph_free(options->workflows[i].graph);
+	options->n_workflows = 0;
+}
+
+bool
+pulse_local_options_workflow(PulseLocalOptions *options, const char *name,
+							 const PulseJson *document, const char *path, PulseDiag *diag)
+{
+	PulseDiag	own;
+	PulseGraph *graph;
+
+	pulse_diag_init(&own, diag->arena);
+	graph = pulse_graph_read(document, PULSE_GRAPH_DEFINE, &own);
+	for (int i = 0; i < own.n; i++)
+	{
+		PulseFinding f = own.items[i];
+
+		f.path = pulse_arena_printf(diag->arena, "%s%s", path, f.path + 1);
+		pulse_diag_add(diag, &f);
+	}
+	if (graph == NULL)
+		return false;
+	options->workflows = pulse_arena_grow(diag->arena, options->workflows,
+										  sizeof(PulseLocalWorkflow) * (size_t) options->n_workflows,
+										  sizeof(PulseLocalWorkflow) * (size_t) (options->n_workflows + 1));
+	options->workflows[options->n_workflows++] = (PulseLocalWorkflow) {name, graph};
+	return true;
+}
+
+static void
+read_workflows(const PulseJson *value, const char *path, PulseLocalOptions *options,
+			   PulseDiag *diag)
+{
+	if (value->type != PULSE_JSON_OBJECT)
+	{
+		pulse_diag_error(diag, "bad_option", path, "Write {\"name\": {\"nodes\": ...}, ...}.",
+						 "must be an object of graphs by name");
+		return;
+	}
+	for (uint32 i = 0; i < value->len; i++)
+		(void) pulse_local_options_workflow(options, value->u.pairs[i].key, value->u.pairs[i].value,
+											pulse_arena_printf(diag->arena, "%s[\"%s\"]", path,
+															   value->u.pairs[i].key),
+											diag);
+}
+
 bool
 pulse_local_options_read(const PulseJson *document, const char *path,
 						 PulseLocalOptions *options, PulseDiag *diag)
@@ -590,8 +676,10 @@ pulse_local_options_read(const PulseJson *document, const char *path,
 		}
 		else if (strcmp(key, "budget") == 0)
 			(void) pulse_budget_read(v, at, diag->arena, &options->budget, diag);
+		else if (strcmp(key, "workflows") == 0)
+			read_workflows(v, at, options, diag);
 		else
-			pulse_diag_error(diag, "unknown_key", at, "Options: now, seed, trace, budget.",
+			pulse_diag_error(diag, "unknown_key", at, "Options: now, seed, trace, budget, workflows.",
 							 "unknown key \"%s\"", key);
 	}
 	return diag->n_errors == before;

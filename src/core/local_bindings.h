@@ -5,14 +5,17 @@
  * Bindings are an object {action: answer}. An answer is
  *
  *	a template		its value is the output; expressions see $.input, $.config, $.node,
- *					$.action and $.attempt of the call
+ *					$.action and $.attempt of the call; $.rejection where it is a call after a
+ *					rejected rewrite; $.item, $.index and $.round where there are such
  *	[answer, ...]	one after the other, a call each; the last one stays. A list that is meant
  *					as a value is written {"$literal": [...]}
  *	{"$error": {"class"?, "message"?, "code"?, "retryable"?, "retry_after_seconds"?,
  *	  "details"?}}	the attempt fails. Class "timeout": it times out, effect unknown
  *	{"result": "complete" | "fail" | "suspend" | "rewrite" | "reject_rewrite", ...}
- *					a stage result of the host protocol; may have expressions in it. One that
- *					is meant as a value is written {"$literal": ...}
+ *					a stage result of the host protocol; may have expressions in it, but the
+ *					fragment of a rewrite is taken as it stands, since its expressions are those
+ *					of its nodes (in place of `rewrite`, `fragment` or `nodes` an expression may
+ *					stand). One that is meant as a value is written {"$literal": ...}
  *
  * Documents are read once and are immutable; where a run stands in a list is kept
  * by the run.
@@ -41,6 +44,13 @@ typedef struct PulseLocalSignals
 	PulseLocalSignal *items;
 } PulseLocalSignals;
 
+/* A graph for workflow nodes of this name, whatever version they ask for. */
+typedef struct PulseLocalWorkflow
+{
+	const char *name;
+	PulseGraph *graph;
+} PulseLocalWorkflow;
+
 typedef struct PulseLocalOptions
 {
 	int64		now;			/* unix usec */
@@ -49,6 +59,8 @@ typedef struct PulseLocalOptions
 	PulseBudget budget;			/* -1: that of the graph */
 	int64		max_output_bytes;	/* 0: no limit */
 	int64		max_expr_steps;
+	int			n_workflows;
+	PulseLocalWorkflow *workflows;
 } PulseLocalOptions;
 
 /*
@@ -63,10 +75,21 @@ extern PulseLocalBindings *pulse_local_bindings_read(PulseArena *arena, const Pu
 extern bool pulse_local_signals_read(PulseArena *arena, const PulseJson *document,
 									 const char *path, PulseLocalSignals *signals, PulseDiag *diag);
 
-/* {"now": timestamp, "seed": integer, "trace": boolean, "budget": {...}} */
+/*
+ * {"now": timestamp, "seed": integer, "trace": boolean, "budget": {...}, "workflows":
+ * {name: graph}}
+ */
 extern bool pulse_local_options_read(const PulseJson *document, const char *path,
 									 PulseLocalOptions *options, PulseDiag *diag);
 extern void pulse_local_options_defaults(PulseLocalOptions *options);
+
+/* Adds a workflow; a document that is not valid adds its findings under path. */
+extern bool pulse_local_options_workflow(PulseLocalOptions *options, const char *name,
+										 const PulseJson *document, const char *path,
+										 PulseDiag *diag);
+
+/* Frees the graphs of workflows. */
+extern void pulse_local_options_free(PulseLocalOptions *options);
 
 /* How many actions are bound: the size of an array of cursors, zeroed at first. */
 extern int	pulse_local_bindings_count(const PulseLocalBindings *bindings);
@@ -82,6 +105,10 @@ typedef struct PulseLocalRequest
 	int			attempt;
 	const PulseJson *input;
 	const PulseJson *config;
+	const PulseJson *rejection; /* these may be NULL: */
+	const PulseJson *item;
+	const PulseJson *index;
+	const PulseJson *round;
 } PulseLocalRequest;
 
 /* The next answer of a binding. Everything in *outcome lives in arena or longer. */

@@ -143,7 +143,7 @@ test_shape(void)
 		" \"b\": {\"action\": \"x.b\", \"after\": [\"a\"]}}}", "{\"n\": 7}",
 		"{\"x.b\": {\"got\": {\"$\": \"$.input.a.n * 2\"}}}"});
 	is(pulse_json_text(arena, result),
-	   "{\"mode\":\"in_memory\",\"error\":null,\"trace\":["
+	   "{\"hash\":\"ab0fc59bedc243ee4406170fc37ece033a9ed9e1dca247fc369cd472c5e36864\",\"mode\":\"in_memory\",\"error\":null,\"trace\":["
 	   "{\"at\":0,\"now\":\"2000-01-01T00:00:00Z\",\"event\":\"start\"},"
 	   "{\"at\":0,\"node\":\"a\",\"event\":\"completed\",\"output\":{\"n\":7}},"
 	   "{\"at\":0,\"node\":\"b\",\"event\":\"call\",\"input\":{\"a\":{\"n\":7}},\"action\":\"x.b\",\"attempt\":1},"
@@ -206,7 +206,7 @@ test_bindings(void)
 	ask((Case) {ONE, NULL, "{\"x\": {\"result\": \"complete\", \"output\": {\"$\": \"$.node\"}}}"});
 	is(at("output", NULL), "\"a\"", "a stage result, with an expression in it");
 	ask((Case) {ONE, NULL, "{\"x\": {\"result\": \"fail\", \"error\": {\"code\": \"e\", \"detail\": \"broken\"}}}"});
-	is(at("error", "error"), "{\"code\":\"e\",\"class\":\"action\",\"detail\":\"broken\",\"status\":200,\"message\":\"broken\"}",
+	is(at("error", "error"), "{\"code\":\"e\",\"class\":\"action\",\"detail\":\"broken\",\"message\":\"broken\"}",
 	   "a stage result that fails");
 	ask((Case) {ONE, NULL, "{\"x\": {\"result\": \"complete\", \"logs\": 3}}"});
 	is(at("error", "class"), "\"bad_response\"", "a malformed stage result");
@@ -235,7 +235,7 @@ test_refusals(void)
 	refused((Case) {ONE, NULL, "[]"}, "$bindings", "no object of bindings");
 	refused((Case) {ONE, NULL, "{\"x\": []}"}, "$bindings[\"x\"]", "an empty list");
 	refused((Case) {ONE, NULL, "{\"x\": {\"$\": \"$.nodes.a\"}}"}, "$bindings[\"x\"]", "an output in a binding");
-	refused((Case) {ONE, NULL, "{\"x\": [1, {\"$\": \"$.item\"}]}"}, "$bindings[\"x\"][1]", "an unknown member");
+	refused((Case) {ONE, NULL, "{\"x\": [1, {\"$\": \"$.itme\"}]}"}, "$bindings[\"x\"][1]", "an unknown member");
 	refused((Case) {ONE, NULL, "{\"x\": {\"$error\": {\"clas\": 1}}}"}, "$bindings[\"x\"].$error.clas", "an unknown key");
 	refused((Case) {ONE, NULL, "{\"x\": {\"$error\": {\"class\": 1}}}"}, "$bindings[\"x\"].$error.class", "a wrong type");
 	refused((Case) {ONE, NULL, NULL, "3"}, "$signals", "no list of signals");
@@ -338,7 +338,7 @@ host_knows(void *arg, const char *action)
 }
 
 static bool
-host_answer(void *arg, PulseLocalCall **calls, int n, const PulseRunState *state, PulseArena *a)
+host_answer(void *arg, PulseLocalCall **calls, int n, PulseArena *a)
 {
 	const char *complete = "{\"result\": \"complete\", \"output\": 9}\n";
 
@@ -349,7 +349,7 @@ host_answer(void *arg, PulseLocalCall **calls, int n, const PulseRunState *state
 		host_ahead += !calls[i]->bound;
 		calls[i]->handle = &host_ahead;
 	}
-	host_body = pulse_json_text(a, pulse_local_body(calls[0], state, a));
+	host_body = pulse_json_text(a, pulse_local_body(calls[0], a));
 	if (host_calls == 1)
 		pulse_local_outcome_text(a, complete, strlen(complete), &calls[0]->outcome);
 	else if (host_calls == 2)
@@ -362,7 +362,7 @@ host_answer(void *arg, PulseLocalCall **calls, int n, const PulseRunState *state
 static int	host_aborts;
 
 static void
-host_abort(void *arg, PulseLocalCall *call)
+host_abort(void *arg, PulseLocalCall *call, bool all)
 {
 	host_aborts++;
 }

@@ -1,0 +1,193 @@
+/*
+ * local_child.c
+ *		Runs in memory: child runs, which workflow nodes of other runs start.
+ *
+ * Owns the tree of units. A child is begun by a command of its parent, starts as an event
+ * of the same time, and tells its end by another one; it is forgotten then, and what is
+ * kept of it has been copied.
+ */
+#ifdef FRONTEND
+#include "postgres_fe.h"
+#else
+#include "postgres.h"
+#endif
+
+#include "core/local.h"
+
+#include "core/local_private.h"
+
+static const PulseLocalWorkflow *
+find_workflow(const PulseLocalRun *r, const char *name)
+{
+	for (int i = 0; i < r->options->n_workflows; i++)
+	{
+		if (strcmp(r->options->workflows[i].name, name) == 0)
+			return &r->options->workflows[i];
+	}
+	return NULL;
+}
+
+const PulseWorkflowInfo *
+pulse_local_workflow(void *arg, const PulseRunState *run, const char *name, int version)
+{
+	PulseLocalUnit *unit = arg;
+	PulseWorkflowInfo *info = pulse_arena_zalloc(unit->arena, sizeof(*info));
+	const PulseLocalWorkflow *workflow = find_workflow(unit->all, name);
+
+	info->name = name;
+	info->version = Max(version, 1);
+	if (workflow == NULL)
+		info->refused = pulse_arena_printf(unit->arena, "no workflow \"%s\" is given", name);
+	else
+		info->deadline = workflow->graph->deadline;
+	return info;
+}
+
+void
+pulse_local_child_begin(PulseLocalUnit *parent, const PulseCommand *cmd)
+{
+	PulseLocalRun *r = parent->all;
+	const PulseNode *node = pulse_local_current(parent->state, cmd);
+	PulseLocalEvent event = {r->now};
+	PulseLocalUnit *child;
+
+	if (node == NULL)
+		return;					/* it was taken back in the same step */
+	child = pulse_arena_zalloc(r->arena, sizeof(*child));
+	child->all = r;
+	child->parent = parent;
+	child->parent_node = cmd->node;
+	child->parent_id = pulse_arena_strndup(r->arena, node->id, node->id_len);
+	child->path = parent->path == NULL ? child->parent_id :
+		pulse_arena_printf(r->arena, "%s/%s", parent->path, child->parent_id);
+	child->id = cmd->activation;
+	child->workflow = find_workflow(r, node->name);
+	child->version = cmd->workflow->version;
+	child->input = cmd->input;
+	child->sibling = parent->children;
+	parent->children = child;
+
+	event.kind = PULSE_LOCAL_START;
+	event.unit = child;
+	pulse_local_push(r, event);
+}
+
+void
+pulse_local_child_start(PulseLocalUnit *child)
+{
+	PulseLocalRun *r = child->all;
+	PulseRunState *above = child->parent->state;
+	PulseRunState *state = pulse_state_create(child->workflow->graph);
+	PulseFact	fact = {0};
+
+	pulse_local_unit_prepare(child, state);
+	state->id = child->id;
+	state->parent = above->id;
+	state->parent_node = child->parent_id;
+	state->depth = above->depth + 1;
+	state->workflow = child->workflow->name;
+	state->version = child->version;
+	state->input = child->input;
+
+	if (r->options->trace)
+		pulse_local_trace_start(child);
+	fact.kind = PULSE_FACT_START;
+	fact.node = -1;
+	fact.at = r->now;
+	pulse_local_fold(child, &fact, 1);
+}
+
+PulseLocalUnit *
+pulse_local_child_find(const PulseLocalUnit *parent, const PulseUuid *id)
+{
+	for (PulseLocalUnit *child = parent->children; child != NULL; child = child->sibling)
+	{
+		if (memcmp(&child->id, id, sizeof(*id)) == 0)
+			return child;
+	}
+	return NULL;
+}
+
+static void
+leave_tree(PulseLocalUnit *child)
+{
+	PulseLocalUnit **link = &child->parent->children;
+
+	while (*link != child)
+		link = &(*link)->sibling;
+	*link = child->sibling;
+	child->over = true;
+}
+
+void
+pulse_local_child_cancel(PulseLocalUnit *parent, const PulseUuid *id)
+{
+	PulseLocalUnit *child = pulse_local_child_find(parent, id);
+	PulseFact	fact = {0};
+
+	if (child == NULL)
+		return;
+	if (child->state == NULL)
+	{
+		leave_tree(child);		/* it has not even started */
+		return;
+	}
+	fact.kind = PULSE_FACT_CANCEL;
+	fact.node = -1;
+	fact.at = child->all->now;
+	fact.reason = "the run that started it does not wait for it any more";
+	pulse_local_fold(child, &fact, 1);
+}
+
+/* What the parent is told; it lives as long as the whole. */
+static const PulseJson *
+make_payload(const PulseLocalUnit *child)
+{
+	PulseArena *arena = child->all->arena;
+	const PulseRunState *state = child->state;
+	PulseLocalMembers m = pulse_local_members(arena, 3);
+	char		text[PULSE_UUID_TEXT + 1];
+
+	pulse_local_put_text(&m, "run", pulse_uuid_text(&state->id, text));
+	pulse_local_put_text(&m, "status", pulse_run_status_name(state->status));
+	if (state->status == PULSE_RUN_COMPLETED)
+		pulse_local_put(&m, "output", pulse_json_copy(arena, state->output));
+	else if (state->error != NULL)
+		pulse_local_put(&m, "error", pulse_json_copy(arena, state->error));
+	return pulse_local_object(&m);
+}
+
+void
+pulse_local_child_end(PulseLocalUnit *child)
+{
+	PulseLocalRun *r = child->all;
+	PulseLocalEvent event = {r->now};
+
+	/* the kernel has cancelled all of them; this is for what it cannot know */
+	while (child->children != NULL)
+	{
+		PulseLocalUnit *below = child->children;
+
+		pulse_local_child_cancel(child, &below->id);
+		if (!below->over)
+		{
+			leave_tree(below);
+			pulse_state_free(below->state);
+			below->state = NULL;
+		}
+	}
+
+	event.kind = PULSE_LOCAL_CHILD_ENDED;
+	event.unit = child->parent;
+	event.index = child->parent_node;
+	event.id = child->parent_id;
+	event.child = child->id;
+	event.payload = make_payload(child);
+	if (r->options->trace)
+		pulse_local_trace_child(child, event.payload);
+	pulse_local_push(r, event);
+
+	leave_tree(child);
+	pulse_state_free(child->state);
+	child->state = NULL;
+}

@@ -1,0 +1,479 @@
+/*
+ * local_trace.c
+ *		What happened in a run in memory, entry by entry, and its proposed rewrites.
+ *
+ * Owns the shape of these entries, as local.h states it.  Values of nodes that may leave
+ * the graph, and of runs that end before the whole does, are copied; it changes no state.
+ */
+#ifdef FRONTEND
+#include "postgres_fe.h"
+#else
+#include "postgres.h"
+#endif
+
+#include "core/local.h"
+
+#include "core/graph_lower.h"
+#include "core/local_private.h"
+#include "core/replay.h"
+#include "core/timetext.h"
+
+PulseLocalMembers
+pulse_local_members(PulseArena *arena, int room)
+{
+	PulseLocalMembers m = {arena, pulse_arena_alloc(arena, sizeof(PulseJsonPair) * (size_t) Max(room, 1)), 0};
+
+	return m;
+}
+
+void
+pulse_local_put(PulseLocalMembers *m, const char *key, const PulseJson *value)
+{
+	m->pairs[m->n++] = (PulseJsonPair) {key, (uint32) strlen(key), value};
+}
+
+void
+pulse_local_put_text(PulseLocalMembers *m, const char *key, const char *value)
+{
+	pulse_local_put(m, key, value ? pulse_json_string(m->arena, value) : &pulse_json_null);
+}
+
+const PulseJson *
+pulse_local_object(PulseLocalMembers *m)
+{
+	return pulse_json_object(m->arena, m->pairs, m->n);
+}
+
+const PulseJson *
+pulse_local_seconds(PulseArena *arena, int64 usec)
+{
+	char		text[40];
+	int			len;
+
+	len = snprintf(text, sizeof(text), INT64_FORMAT ".%06d", usec / 1000000,
+				   (int) (usec % 1000000));
+	while (text[len - 1] == '0')
+		len--;
+	if (text[len - 1] == '.')
+		len--;
+	return pulse_json_number_text(arena, text, (size_t) len);
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * Entries
+ * ---------------------------------------------------------------------
+ */
+
+static PulseLocalMembers
+entry(const PulseLocalUnit *unit, const char *event)
+{
+	PulseLocalRun *r = unit->all;
+	PulseLocalMembers m = pulse_local_members(r->arena, 10);
+
+	pulse_local_put(&m, "at", pulse_local_seconds(r->arena, r->now - r->options->now));
+	pulse_local_put_text(&m, "event", event);
+	if (unit->path != NULL)
+		pulse_local_put_text(&m, "in", unit->path);
+	return m;
+}
+
+static void
+add_entry(PulseLocalRun *r, PulseLocalMembers *m)
+{
+	if (r->n_trace == r->cap_trace)
+	{
+		int			cap = Max(16, r->cap_trace * 2);
+
+		r->trace = pulse_arena_grow(r->arena, r->trace,
+									sizeof(PulseJson *) * (size_t) r->n_trace,
+									sizeof(PulseJson *) * (size_t) cap);
+		r->cap_trace = cap;
+	}
+	r->trace[r->n_trace++] = pulse_local_object(m);
+}
+
+/* A value of a node, or (NULL) of the run, if there is one. */
+static void
+put_value(PulseLocalMembers *m, const PulseLocalUnit *unit, const PulseNode *node,
+		  const char *key, const PulseJson *value)
+{
+	bool		passing = unit->parent != NULL ||
+		(node != NULL && pulse_scope_of(node, PULSE_SCOPE_ROUND) != NULL);
+
+	if (value != NULL)
+		pulse_local_put(m, key, passing ? pulse_json_copy(m->arena, value) : value);
+}
+
+static void
+trace_node(const PulseLocalUnit *unit, const PulseCommand *cmd)
+{
+	const PulseNode *node = pulse_local_current(unit->state, cmd);
+	const PulseNodeState *n = &unit->state->nodes[cmd->node];
+	PulseLocalMembers m;
+
+	/* a call says it by itself; pending nodes have nothing to tell */
+	if (node == NULL || n->status == PULSE_RUNNING || n->status == PULSE_PENDING)
+		return;
+	m = entry(unit, pulse_status_name(n->status));
+	pulse_local_put_text(&m, "node", node->id);
+	if (pulse_status_has_output(n->status))
+		put_value(&m, unit, node, "output", n->output);
+	if (pulse_reason_name(n->reason) != NULL)
+		pulse_local_put_text(&m, "reason", pulse_reason_name(n->reason));
+	if (n->status == PULSE_FAILED || n->status == PULSE_SKIPPED)
+		put_value(&m, unit, node, "error", n->error);
+	if (n->status == PULSE_WAITING)
+	{
+		if (n->reason == PULSE_REASON_SIGNAL)
+			pulse_local_put_text(&m, "signal", pulse_state_awaited(unit->state, cmd->node));
+		if (n->due != 0)
+			pulse_local_put(&m, "until",
+							pulse_local_seconds(m.arena, n->due - unit->all->options->now));
+	}
+	add_entry(unit->all, &m);
+}
+
+static void
+trace_call(const PulseLocalUnit *unit, const PulseCommand *cmd)
+{
+	const PulseNode *node = pulse_local_current(unit->state, cmd);
+	PulseLocalMembers m;
+
+	if (node == NULL)
+		return;
+	m = entry(unit, "call");
+	pulse_local_put_text(&m, "node", node->id);
+	pulse_local_put_text(&m, "action", node->name);
+	pulse_local_put(&m, "attempt", pulse_json_int(m.arena, cmd->attempt));
+	put_value(&m, unit, node, "input", cmd->input);
+	put_value(&m, unit, node, "rejection", unit->state->nodes[cmd->node].rejection);
+	add_entry(unit->all, &m);
+}
+
+static void
+trace_attempt(const PulseLocalUnit *unit, const PulseCommand *cmd)
+{
+	PulseLocalMembers m = entry(unit, "attempt");
+
+	pulse_local_put_text(&m, "node", pulse_command_node(unit->state, cmd));
+	pulse_local_put(&m, "attempt", pulse_json_int(m.arena, cmd->attempt));
+	pulse_local_put_text(&m, "outcome", cmd->outcome);
+	if (cmd->detail != NULL)
+		put_value(&m, unit, NULL, "error", cmd->detail->error);
+	add_entry(unit->all, &m);
+}
+
+static void
+trace_signal(const PulseLocalUnit *unit, const PulseCommand *cmd)
+{
+	const PulseLocalSignals *signals = unit->all->local->signals;
+	PulseLocalMembers m = entry(unit, "signal");
+
+	pulse_local_put_text(&m, "name", signals->items[strtol(cmd->signal_id, NULL, 10)].name);
+	if (cmd->node >= 0)
+		pulse_local_put_text(&m, "node", pulse_command_node(unit->state, cmd));
+	add_entry(unit->all, &m);
+}
+
+/* Was it proposed, or is it a composite node that was lowered? */
+static bool
+is_proposal(const PulseGrowthRecord *growth)
+{
+	return growth->budget_before != NULL;
+}
+
+static void
+trace_growth(const PulseLocalUnit *unit, const PulseGrowthRecord *growth)
+{
+	PulseLocalMembers m = entry(unit, !is_proposal(growth) ? "grown" :
+								growth->admitted ? "rewrite" : "rejected");
+	const PulseJson *items = pulse_json_get(growth->detail, "items");
+
+	pulse_local_put_text(&m, "node", growth->anchor);
+	pulse_local_put_text(&m, "form", growth->form);
+	if (growth->admitted)
+		pulse_local_put(&m, "revision", pulse_json_int(m.arena, growth->revision));
+	else
+		pulse_local_put_text(&m, "code", growth->code);
+	if (items != NULL)
+		pulse_local_put(&m, "items", pulse_json_int(m.arena, items->len));
+	put_value(&m, unit, NULL, "branch", pulse_json_get(growth->detail, "branch"));
+	put_value(&m, unit, NULL, "round", pulse_json_get(growth->detail, "round"));
+	put_value(&m, unit, NULL, "cost", growth->cost);
+	if (growth->admitted)
+		put_value(&m, unit, NULL, "remaining", growth->budget_after);
+	put_value(&m, unit, NULL, "reason", growth->reason);
+	put_value(&m, unit, NULL, "errors", growth->errors);
+	put_value(&m, unit, NULL, "exceeded", growth->exceeded);
+	add_entry(unit->all, &m);
+}
+
+/* Records that are renewed are told again when they have moved on. */
+static void
+trace_renewed(PulseLocalUnit *unit)
+{
+	PulseLocalTold *told = &unit->told;
+
+	for (int i = 0; i < told->n_growths; i++)
+	{
+		if (told->growths[i].revision == told->growths[i].growth->revision)
+			continue;
+		told->growths[i].revision = told->growths[i].growth->revision;
+		trace_growth(unit, told->growths[i].growth);
+	}
+}
+
+static void
+watch_growth(PulseLocalUnit *unit, const PulseGrowthRecord *growth)
+{
+	PulseLocalTold *told = &unit->told;
+
+	if (strcmp(growth->form, "repeat") != 0)
+		return;
+	if (told->n_growths == told->cap_growths)
+	{
+		int			cap = Max(8, told->cap_growths * 2);
+
+		told->growths = pulse_arena_grow(unit->arena, told->growths,
+										 sizeof(*told->growths) * (size_t) told->n_growths,
+										 sizeof(*told->growths) * (size_t) cap);
+		told->cap_growths = cap;
+	}
+	told->growths[told->n_growths].growth = growth;
+	told->growths[told->n_growths++].revision = growth->revision;
+}
+
+static void
+keep_for_later(PulseLocalUnit *unit, int command)
+{
+	PulseLocalTold *told = &unit->told;
+
+	if (told->n_later == told->cap_later)
+	{
+		int			cap = Max(16, told->cap_later * 2);
+
+		told->later = pulse_arena_grow(unit->arena, told->later,
+									   sizeof(int) * (size_t) told->n_later,
+									   sizeof(int) * (size_t) cap);
+		told->cap_later = cap;
+	}
+	told->later[told->n_later++] = command;
+}
+
+/* A node that has not come to an end may do so yet, within the step. */
+static bool
+is_open(const PulseLocalUnit *unit, const PulseCommand *cmd)
+{
+	return pulse_local_current(unit->state, cmd) != NULL &&
+		!pulse_status_terminal(unit->state->nodes[cmd->node].status);
+}
+
+static void
+trace_command(PulseLocalUnit *unit, const PulseCommand *cmd)
+{
+	PulseLocalMembers m;
+
+	switch (cmd->kind)
+	{
+		case PULSE_CMD_NODE:
+			trace_node(unit, cmd);
+			break;
+		case PULSE_CMD_DISPATCH:
+			trace_call(unit, cmd);
+			break;
+		case PULSE_CMD_ATTEMPT:
+			trace_attempt(unit, cmd);
+			break;
+		case PULSE_CMD_SIGNAL:
+			trace_signal(unit, cmd);
+			break;
+		case PULSE_CMD_GROWTH:
+			trace_growth(unit, cmd->growth);
+			watch_growth(unit, cmd->growth);
+			break;
+		case PULSE_CMD_LOG:
+			m = entry(unit, "log");
+			pulse_local_put_text(&m, "message", cmd->message);
+			add_entry(unit->all, &m);
+			break;
+		default:				/* timers show in what waits, aborts in what is interrupted */
+			break;
+	}
+}
+
+/* Tells what has not been told; at the end of the step, all of it. */
+static void
+tell(PulseLocalUnit *unit, bool all)
+{
+	PulseLocalTold *told = &unit->told;
+	const PulseCommand *commands = unit->step.commands;
+	int			n = 0;
+
+	trace_renewed(unit);
+	for (int i = 0; i < told->n_later; i++)
+	{
+		if (all || !is_open(unit, &commands[told->later[i]]))
+			trace_node(unit, &commands[told->later[i]]);
+		else
+			told->later[n++] = told->later[i];
+	}
+	told->n_later = n;
+	for (; told->n < unit->step.n_commands; told->n++)
+	{
+		const PulseCommand *cmd = &commands[told->n];
+
+		if (!all && cmd->kind == PULSE_CMD_NODE && is_open(unit, cmd))
+			keep_for_later(unit, told->n);
+		else
+			trace_command(unit, cmd);
+	}
+}
+
+void
+pulse_local_trace_leaving(void *arg, const PulseRunState *run, int node)
+{
+	tell(arg, false);
+}
+
+void
+pulse_local_trace_start(PulseLocalUnit *unit)
+{
+	PulseLocalMembers m = entry(unit, "start");
+	char		text[64];
+
+	pulse_timestamp_format(unit->all->now, text);
+	pulse_local_put_text(&m, "now", text);
+	if (unit->parent != NULL)
+	{
+		pulse_local_put_text(&m, "workflow", unit->state->workflow);
+		put_value(&m, unit, NULL, "input", unit->input);
+	}
+	add_entry(unit->all, &m);
+}
+
+/* The word about the run, if there is one, is the last. */
+void
+pulse_local_trace_step(PulseLocalUnit *unit)
+{
+	bool		ended = false;
+
+	tell(unit, true);
+	for (int i = 0; i < unit->step.n_commands; i++)
+		ended |= unit->step.commands[i].kind == PULSE_CMD_RUN;
+	if (ended)
+	{
+		PulseLocalMembers m = entry(unit, "run");
+
+		pulse_local_put_text(&m, "status", pulse_run_status_name(unit->state->status));
+		add_entry(unit->all, &m);
+	}
+	unit->told.n = unit->told.n_later = unit->told.n_growths = 0;
+}
+
+void
+pulse_local_trace_child(PulseLocalUnit *child, const PulseJson *payload)
+{
+	static const char *const keys[] = {"status", "output", "error"};
+	PulseLocalMembers m = entry(child->parent, "child");
+
+	pulse_local_put_text(&m, "node", child->parent_id);
+	pulse_local_put_text(&m, "workflow", child->workflow->name);
+	for (int i = 0; i < (int) lengthof(keys); i++)
+	{
+		const PulseJson *value = pulse_json_get(payload, keys[i]);
+
+		if (value != NULL)
+			pulse_local_put(&m, keys[i], value);
+	}
+	add_entry(child->all, &m);
+}
+
+/* For the ends the kernel does not know. */
+void
+pulse_local_trace_end(PulseLocalRun *r)
+{
+	PulseLocalMembers m;
+
+	if (pulse_run_status_terminal(r->root->state->status))
+		return;
+	m = entry(r->root, "run");
+	pulse_local_put_text(&m, "status", r->status == PULSE_LOCAL_SUSPENDED ? "suspended" : "failed");
+	add_entry(r, &m);
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * Rewrites
+ * ---------------------------------------------------------------------
+ */
+
+static void
+put_or_null(PulseLocalMembers *m, const char *key, const PulseJson *value)
+{
+	pulse_local_put(m, key, value ? pulse_json_copy(m->arena, value) : &pulse_json_null);
+}
+
+void
+pulse_local_note_growth(PulseLocalRun *r, const PulseGrowthRecord *growth)
+{
+	PulseLocalMembers m = pulse_local_members(r->arena, 12);
+
+	if (!is_proposal(growth))
+		return;
+	pulse_local_put(&m, "id", pulse_json_int(r->arena, growth->id));
+	pulse_local_put_text(&m, "anchor", growth->anchor);
+	pulse_local_put_text(&m, "form", growth->form);
+	pulse_local_put(&m, "attempt", growth->attempt > 0 ?
+					pulse_json_int(r->arena, growth->attempt) : &pulse_json_null);
+	put_or_null(&m, "cost", growth->cost);
+	put_or_null(&m, "budget_before", growth->budget_before);
+	put_or_null(&m, "budget_after", growth->budget_after);
+	if (growth->admitted)
+	{
+		pulse_local_put(&m, "revision", pulse_json_int(r->arena, growth->revision));
+		pulse_local_put_text(&m, "hash", growth->hash);
+	}
+	else
+	{
+		pulse_local_put_text(&m, "code", growth->code);
+		put_or_null(&m, "reason", growth->reason);
+		put_or_null(&m, "errors", growth->errors);
+		put_or_null(&m, "exceeded", growth->exceeded);
+	}
+
+	if (r->n_rewrites == r->cap_rewrites)
+	{
+		int			cap = Max(8, r->cap_rewrites * 2);
+
+		r->rewrites = pulse_arena_grow(r->arena, r->rewrites,
+									   sizeof(PulseLocalRewrite) * (size_t) r->n_rewrites,
+									   sizeof(PulseLocalRewrite) * (size_t) cap);
+		r->cap_rewrites = cap;
+	}
+	r->rewrites[r->n_rewrites++] = (PulseLocalRewrite) {
+		growth->id, growth->admitted, pulse_local_object(&m)
+	};
+}
+
+void
+pulse_local_forget_growth(PulseLocalRun *r, int id)
+{
+	int			low = 0;
+	int			high = r->n_rewrites;
+
+	while (low < high)
+	{
+		int			mid = (low + high) / 2;
+
+		if (r->rewrites[mid].id < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low == r->n_rewrites || r->rewrites[low].id != id)
+		return;					/* lowered, not proposed */
+	memmove(&r->rewrites[low], &r->rewrites[low + 1],
+			sizeof(PulseLocalRewrite) * (size_t) (r->n_rewrites - low - 1));
+	r->n_rewrites--;
+}
