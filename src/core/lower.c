@@ -358,9 +358,10 @@ next_round(PulseStep *step, PulseRunState *run, int node, PulseScope *round)
 	Leaving leaving = { step, run };
 	const char *prefix = pulse_arena_printf(step->scratch, "%s:iter_%d:", repeat->id, round->index);
 
+	/* whoever listens is told of the nodes while all that happened to them is there */
 	pulse_step_seal(step, run);
-	pulse_step_void(step, run, prefix);
 	pulse_scope_walk(graph, round, leave, &leaving);
+	pulse_step_void(step, run, prefix);
 	forget_records(step, round);
 	pulse_graph_next_round(graph, round, &low);
 	pulse_step_renew(step, run, out->origin, repeat->id,
