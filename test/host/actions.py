@@ -2,6 +2,18 @@
 
 Pure functions of (input, config, key): the same key always gives the same output, as
 a host with a real database would remember it.
+
+Any action answers with a stage result instead if its input, or else its config, has one of
+these members. "The n-th call" counts the calls of a node that follow each other because
+its rewrite was rejected: it is data.rejection.reexecution + 1, so nothing is kept for it.
+
+  __result    the stage result, as it stands, right or wrong; of a list, the n-th for the n-th
+              call, and behind its end a plain output
+  __rewrite   a rewrite, {"form", "fragment"}, proposed with the action's output; a list as above
+  __grow      n, or {"times": n, "width": w, "form": f}: proposes w nodes (1) of the same action
+              (append), the first of which grows n - 1 times more; 0: a plain output
+  __reject    a reason: reject_rewrite with it; or {"times": n, "reason": r}: n times
+  __suspend   a signal's name: suspend
 """
 
 import hashlib
@@ -83,6 +95,57 @@ def find(name, take_any):
         return ACTIONS[base]
     if take_any or base.startswith("test.") or base.endswith(".echo"):
         return echo
+    return None
+
+
+def switch(data, config, name):
+    """The member of the input, or else of the config; None if neither has it."""
+    for place in (data, config):
+        if isinstance(place, dict) and name in place:
+            return place[name]
+    return None
+
+
+def nth(value, n):
+    """The n-th of a list, None behind its end; anything else stands for all."""
+    if not isinstance(value, list):
+        return value
+    return value[n] if n < len(value) else None
+
+
+def growth(action, order):
+    if not isinstance(order, dict):
+        order = {"times": order}
+    left = int(order.get("times", 1)) - 1
+    if left < 0:
+        return None
+    nodes = {"next": {"action": action, "input": {"__grow": {**order, "times": left}}}}
+    for i in range(1, int(order.get("width", 1))):
+        nodes["side%d" % i] = {"action": action, "input": {"side": i}}
+    return {"form": order.get("form", "append"), "fragment": {"nodes": nodes}}
+
+
+def stage_result(action, data, config, rejection, output):
+    """The stage result that is asked for, or None: the output by itself."""
+    calls = int(rejection.get("reexecution", 0)) if isinstance(rejection, dict) else 0
+
+    result = nth(switch(data, config, "__result"), calls)
+    if result is not None:
+        return result
+    rewrite = nth(switch(data, config, "__rewrite"), calls)
+    if rewrite is None and switch(data, config, "__grow") is not None:
+        rewrite = growth(action, switch(data, config, "__grow"))
+    if rewrite is not None:
+        return {"result": "rewrite", "output": output, "rewrite": rewrite}
+    reject = switch(data, config, "__reject")
+    if reject is not None:
+        if not isinstance(reject, dict):
+            reject = {"reason": reject}
+        if calls < reject.get("times", calls + 1):
+            return {"result": "reject_rewrite", "output": output, "reason": reject.get("reason")}
+    signal = switch(data, config, "__suspend")
+    if signal is not None:
+        return {"result": "suspend", "signal": signal}
     return None
 
 

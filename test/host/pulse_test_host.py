@@ -18,6 +18,9 @@ Misbehaviour ("faults") comes from, in this order,
     (or the first "times" ones of a key), or a list, one element for each delivery of a key;
   - the action's name: echo.fault.reset.
 
+What actions answer as stage results, because their input says so, is in actions.py. The ledger
+has the rejection that a call was told of, and the stage result of an answer that was one.
+
 A fault is an object; all members are optional:
   mode        what to do, see Faults below; default: answer properly
   delay_ms    wait before answering
@@ -54,6 +57,7 @@ import ledger as ledgers  # noqa: E402
 
 MAX_HEAD = 64 * 1024
 MAX_BODY = 64 * 1024 * 1024
+STAGE_RESULT = "application/vnd.pulse.result+json"
 REASONS = {200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 302: "Found",
            400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 409: "Conflict",
            422: "Unprocessable Content", 429: "Too Many Requests",
@@ -88,7 +92,7 @@ class Host:
         self.bearer = args.bearer
         self.tolerance = args.tolerance
         self.any = args.any
-        self.applied = {}       # key: remembered answer (status, body)
+        self.applied = {}       # key: remembered answer (status, body, media type)
         self.deliveries = {}    # key: how often seen
         self.bodies = {}        # key: hash
         self.running = set()    # keys whose effect is under way
@@ -117,7 +121,11 @@ class Host:
             self.deliveries[key] = self.deliveries.get(key, 0) + 1
             self.bodies[key] = e.get("sha")
             if e["outcome"] == "applied":
-                self.applied[key] = (200, json.dumps(e.get("answer")).encode())
+                self.remember(key, e.get("answer"), "stage" in e)
+
+    def remember(self, key, answer, is_stage):
+        self.applied[key] = (200, json.dumps(answer).encode(),
+                             STAGE_RESULT if is_stage else "application/json")
 
     def write(self, entry):
         entry = {"t": round(time.time(), 6), **entry}
@@ -325,8 +333,7 @@ class Connection(asyncio.Protocol):
             if host.polls.get(key, 0) > 0:
                 host.polls[key] -= 1
                 return message(202, headers={"Retry-After": "1"})
-            status, answer = host.applied[key]
-            return message(status, answer)
+            return message(*host.applied[key])
         if url.path == "/.well-known/pulse":
             where = headers.get("host", ["localhost"])[0]
             return message(200, json.dumps(actions.manifest("http://%s/" % where)).encode())
@@ -353,6 +360,8 @@ class Connection(asyncio.Protocol):
                 if kind == "pulse.action.run.v1":
                     entry.update(action=data["action"], node=data["node"],
                                  run=data["run"]["id"], tenant=data.get("tenant"))
+                    if "rejection" in data:
+                        entry["rejection"] = data["rejection"]
                     if ident != "act_" + data["activation"]:
                         reason = "webhook-id is not the activation"
                 elif kind == "pulse.action.cancel.v1":
@@ -391,8 +400,7 @@ class Connection(asyncio.Protocol):
         fault = host.fault_of(data["action"], data, key)
         if not fault:
             self.apply(entry, function, data)
-            status, answer = host.applied[key]
-            self.send(message(status, answer, headers={"Pulse-Action-Version": "1"}))
+            self.send(message(*host.applied[key], headers={"Pulse-Action-Version": "1"}))
             return
         self.busy = asyncio.ensure_future(Faults(self, fault, entry, function, data).run())
         self.busy.add_done_callback(self.after)
@@ -412,9 +420,15 @@ class Connection(asyncio.Protocol):
         if key in host.applied:
             host.write(dict(entry, outcome="repeated"))
             return
-        output = function(data.get("input"), data.get("config"), key)
-        host.write(dict(entry, outcome="applied", answer=output))
-        host.applied[key] = (200, json.dumps(output).encode())
+        given, config = data.get("input"), data.get("config")
+        answer = function(given, config, key)
+        stage = actions.stage_result(entry["action"], given, config, data.get("rejection"), answer)
+        if stage is not None:
+            answer = stage
+            word = stage.get("result") if isinstance(stage, dict) else None
+            entry = dict(entry, stage=word)
+        host.write(dict(entry, outcome="applied", answer=answer))
+        host.remember(key, answer, stage is not None)
 
 
 class Faults:
@@ -470,8 +484,9 @@ class Faults:
         self.conn.apply(entry, self.function, self.data)
 
     def answer(self):
-        """The proper answer: (status, body)."""
-        return self.host.applied.get(self.entry["key"], (200, b'{"ok":true}'))
+        """The proper answer: (status, body, media type)."""
+        return self.host.applied.get(self.entry["key"],
+                                     (200, b'{"ok":true}', "application/json"))
 
     def body(self):
         body = self.fault.get("body")
@@ -483,10 +498,10 @@ class Faults:
     # -- answers that are proper HTTP
 
     async def do_ok(self):
-        status, body = self.answer()
+        status, body, ctype = self.answer()
         self.conn.send(message(self.fault.get("status", status),
                                self.body() if "body" in self.fault else body,
-                               self.fault.get("type", "application/json"),
+                               self.fault.get("type", ctype),
                                {"Pulse-Action-Version": "1", **self.fault.get("headers", {})}))
 
     async def do_status(self):
@@ -515,7 +530,7 @@ class Faults:
     async def do_result(self):
         """A stage result: member `result` of the fault is the document."""
         self.conn.send(message(200, json.dumps(self.fault.get("result")).encode(),
-                               "application/vnd.pulse.result+json"))
+                               STAGE_RESULT))
 
     async def do_html(self):
         self.conn.send(message(200, b"<html><body>It works!</body></html>", "text/html"))
@@ -574,16 +589,16 @@ class Faults:
         self.conn.transport.close()
 
     async def do_half(self):
-        status, body = self.answer()
+        status, body, ctype = self.answer()
         body = body.ljust(200)
-        whole = message(status, body)
+        whole = message(status, body, ctype)
         self.conn.send(whole[:len(whole) - len(body) // 2])
         self.conn.transport.close()
 
     async def do_half_reset(self):
-        status, body = self.answer()
+        status, body, ctype = self.answer()
         body = body.ljust(200)
-        whole = message(status, body)
+        whole = message(status, body, ctype)
         self.conn.send(whole[:len(whole) - len(body) // 2])
         await asyncio.sleep(0.02)
         self.conn.reset()
@@ -594,15 +609,14 @@ class Faults:
 
     async def do_stall(self):
         """Half a body, then silence."""
-        status, body = self.answer()
-        whole = message(status, body.ljust(200))
+        status, body, ctype = self.answer()
+        whole = message(status, body.ljust(200), ctype)
         self.conn.send(whole[:-100])
         await asyncio.sleep(self.fault.get("hang_ms", 3600 * 1000) / 1000)
         self.conn.transport.abort()
 
     async def do_drip(self):
-        status, body = self.answer()
-        for c in message(status, body):
+        for c in message(*self.answer()):
             await self.conn.send_slowly(bytes([c]))
             await asyncio.sleep(self.fault.get("interval_ms", 1000) / 1000)
 
