@@ -39,7 +39,13 @@ pulse_writes_growth(PulseWrites *w, const pg_uuid_t *run, const PulseGrowthRecor
 	put_int(set, row, 2, r->revision);
 	put_int(set, row, 3, r->attempt);
 	if (r->has_activation)
-		pulse_rowset_put(set, row, 4, UUIDPGetDatum((const pg_uuid_t *) &r->activation));
+	{
+		pg_uuid_t *activation = palloc(sizeof(pg_uuid_t));
+
+		/* the record is not kept until the flush */
+		memcpy(activation->data, r->activation.b, UUID_LEN);
+		pulse_rowset_put(set, row, 4, UUIDPGetDatum(activation));
+	}
 	pulse_rowset_time(set, row, 5, at);
 	pulse_rowset_text(set, row, 6, r->form);
 	pulse_rowset_text(set, row, 7, r->anchor);
