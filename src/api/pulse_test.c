@@ -51,13 +51,14 @@ pulse_test_set_now(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* CALL pulse_test.drain(): batches until nothing is left to do now. */
+/* CALL pulse_test.drain(n): batches until nothing is left to do now, at most n if that is not 0. */
 Datum
 pulse_test_drain(PG_FUNCTION_ARGS)
 {
 	PulseHints hints = { 0 };
 	volatile bool again;
 	volatile int rounds = 0;
+	int most = PG_NARGS() > 0 ? PG_GETARG_INT32(0) : 0;
 
 	pulse_txn_set_driven(true);
 	PG_TRY();
@@ -75,7 +76,7 @@ pulse_test_drain(PG_FUNCTION_ARGS)
 			again = r.more || r.next_due <= pulse_now();
 			if (++rounds > MAX_ROUNDS)
 				elog(ERROR, "the engine does not come to rest");
-		} while (again);
+		} while (again && rounds != most);
 	}
 	PG_FINALLY();
 	{

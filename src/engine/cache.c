@@ -18,6 +18,12 @@
 #include "store/growth_store.h"
 #include "store/jsonb.h"
 
+/*
+ * What runs in loops leave behind in their arenas goes when they are read again, which is
+ * cheap: when a state has twice the size it had when it was read, and so much more.
+ */
+#define BLOAT_BYTES ((size_t) 4 * 1024 * 1024)
+
 /* Graphs that no cached run uses are dropped beyond this number. */
 #define MAX_IDLE_GRAPHS 1000
 
@@ -166,6 +172,7 @@ pulse_cache_unload(PulseEngine *e, PulseRun *run)
 	if (run->graph != NULL)
 		graph_release(e, run->graph);
 	run->graph = NULL;
+	run->fresh_bytes = 0;
 }
 
 void
@@ -176,6 +183,27 @@ pulse_cache_drop(PulseEngine *e, PulseRun *run)
 	dlist_delete(&run->lru);
 	runhash_delete(e->runs, run->id);
 	pfree(run);
+}
+
+/* Between batches: the run goes on when a fact of it comes, and so do its calls. */
+void
+pulse_cache_evict(PulseEngine *e, PulseRun *run)
+{
+	pulse_cache_drop(e, run);
+	e->evicted = true;
+}
+
+/* After a batch: is it time to forget the state in order to read it again? */
+bool
+pulse_cache_bloated(PulseRun *run)
+{
+	const PulseRunState *s = run->state;
+	size_t bytes = pulse_arena_size(s->arena) +
+		(s->own_graph != NULL ? pulse_arena_size(s->own_graph->arena) : 0);
+
+	if (run->fresh_bytes == 0)
+		run->fresh_bytes = bytes;
+	return bytes > 2 * run->fresh_bytes + BLOAT_BYTES;
 }
 
 int
@@ -199,8 +227,7 @@ pulse_cache_trim(PulseEngine *e)
 	{
 		PulseRun *run = dlist_container(PulseRun, lru, it.cur);
 
-		pulse_cache_drop(e, run);
-		e->evicted = true;
+		pulse_cache_evict(e, run);
 		if (++dropped % 64 == 0 &&
 			MemoryContextMemAllocated(e->runs_context, true) <= limit)
 			break;

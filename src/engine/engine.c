@@ -342,6 +342,8 @@ act_on(PulseEngine *e, PulseRun *run)
 	}
 	pulse_state_settle(run->state, run->touched, run->n_touched);
 	run->row = NULL;
+	if (pulse_cache_bloated(run))
+		pulse_cache_evict(e, run);
 	return dispatched;
 }
 

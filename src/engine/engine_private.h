@@ -69,6 +69,7 @@ typedef struct PulseRun
 	PulseGraphEntry *graph;
 	dlist_node lru;
 	bool		watched;		/* its worker died under it; see careful.c */
+	size_t		fresh_bytes;	/* of its state right after it was read; 0: not known yet */
 
 	/* current batch, in engine->batch */
 	bool in_batch;
@@ -281,6 +282,8 @@ extern PulseRun *pulse_cache_find(PulseEngine *e, const pg_uuid_t *id);
 extern void pulse_cache_unload(PulseEngine *e, PulseRun *run);
 extern void pulse_cache_drop(PulseEngine *e, PulseRun *run);
 extern void pulse_cache_trim(PulseEngine *e);
+extern bool pulse_cache_bloated(PulseRun *run);
+extern void pulse_cache_evict(PulseEngine *e, PulseRun *run);
 extern int pulse_cache_count(PulseEngine *e);
 /* Loads the state of runs that have none; sets missing where there is no run. */
 extern void pulse_cache_load(PulseEngine *e, PulseRun **runs, int n);
