@@ -121,14 +121,14 @@ FE_CORE_OBJS = $(CORE:%=src/core/%.fe.o)
 FE_CLI_OBJS = $(CLI:%=src/cli/%.fe.o)
 CORE_LIB = src/core/libpulse_core.a
 HTTP_LIB = src/http/libpulse_http.a
-CORE_TESTS = $(patsubst %.c,%,$(wildcard test/core/test_*.c test/core/expr_diff.c))
+CORE_TESTS = $(patsubst %.c,%,$(wildcard test/core/test_*.c test/core/expr_diff.c test/bench/local_probe.c))
 FE_LINK = -L$(pkglibdir) -L$(libdir) -lpgcommon -lpgport -lm -lpthread
 
 EXTRA_CLEAN = $(DATA_built) pulse-run $(FE_CORE_OBJS) $(FE_CLI_OBJS) \
 	$(CORE_LIB) $(HTTP_LIB) $(CORE_TESTS) $(wildcard test/core/*.o) \
 	src/exports.txt src/exports.list src/.build-flags \
 	$(wildcard src/*/*.d src/*.d src/*/*.o test/core/*.d) \
-	test/bench/bench_host results regression.diffs regression.out tmp_check
+	$(wildcard test/bench/*.fe.o test/bench/*.d) test/bench/bench_host results regression.diffs regression.out tmp_check
 
 # Inlining by JIT would buy nothing and would need clang for every build.
 override with_llvm := no

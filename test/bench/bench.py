@@ -19,6 +19,8 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import growth
+
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SCALE = float(os.environ.get("BENCH_SCALE", "1"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "3"))
@@ -268,6 +270,7 @@ class Bench:
             self.q("SELECT pulse.register_action('%s', '%s')" % (action, action.split(".")[0]))
         for name, graph in WORKFLOWS.items():
             self.q("SELECT pulse.define('%s', $g$%s$g$)" % (name, json.dumps(graph)))
+        growth.prepare(self)
         if os.environ.get("BENCH_SQL"):
             self.q(os.environ["BENCH_SQL"])
         scripts = {
@@ -766,6 +769,7 @@ def w8(b):
 
 WORKLOADS = {"W1s": w1s, "W1d": w1d, "W1": w1, "W2": w2, "W2h": w2h, "W3": w3, "W3k": w3k,
              "W4": w4, "W5": w5, "W5c": w5c, "W6": w6, "W7": w7, "W7d": w7d, "W8": w8}
+WORKLOADS.update(growth.WORKLOADS)
 ONCE = ("W6", "W7", "W7d")
 
 
