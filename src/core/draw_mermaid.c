@@ -51,7 +51,22 @@ put_label(StringInfo out, const char *s)
 }
 
 static void
-put_node(StringInfo out, const PulseGraph *graph, int i)
+put_indent(StringInfo out, int depth)
+{
+	for (int i = 0; i < depth; i++)
+		appendStringInfoString(out, "    ");
+}
+
+/* One more line of a label. */
+static void
+put_line(StringInfo out, const char *s)
+{
+	appendStringInfoString(out, "<br/>");
+	put_label(out, s);
+}
+
+static void
+put_node(StringInfo out, const PulseDrawing *d, int i, int depth)
 {
 	/* one shape a kind */
 	static const char *const open[] = {
@@ -60,6 +75,11 @@ put_node(StringInfo out, const PulseGraph *graph, int i)
 		[PULSE_KIND_DELAY] = "([\"",
 		[PULSE_KIND_SIGNAL] = "{{\"",
 		[PULSE_KIND_NOOP] = "((\"",
+		[PULSE_KIND_CHOOSE] = "{\"",
+		[PULSE_KIND_MAP] = "[/\"",
+		[PULSE_KIND_REPEAT] = "(((\"",
+		[PULSE_KIND_WORKFLOW] = "[[\"",
+		[PULSE_KIND_COLLECT] = "[\\\"",
 	};
 	static const char *const close[] = {
 		[PULSE_KIND_ACTION] = "\"]",
@@ -67,48 +87,68 @@ put_node(StringInfo out, const PulseGraph *graph, int i)
 		[PULSE_KIND_DELAY] = "\"])",
 		[PULSE_KIND_SIGNAL] = "\"}}",
 		[PULSE_KIND_NOOP] = "\"))",
+		[PULSE_KIND_CHOOSE] = "\"}",
+		[PULSE_KIND_MAP] = "\"\\]",
+		[PULSE_KIND_REPEAT] = "\")))",
+		[PULSE_KIND_WORKFLOW] = "\"]]",
+		[PULSE_KIND_COLLECT] = "\"/]",
 	};
-	const PulseNode *n = graph->nodes[i];
+	const PulseNode *n = d->graph->nodes[i];
 	StringInfoData text;
 
-	appendStringInfo(out, "    n%d%s", i, open[n->kind]);
+	put_indent(out, depth);
+	appendStringInfo(out, "n%d%s", i, open[n->kind]);
 	put_label(out, n->id);
 	initStringInfo(&text);
-	pulse_draw_describe(&text, graph, i);
-	if (strcmp(text.data, "noop") != 0)
+	if (pulse_draw_does(&text, d, i))
+		put_line(out, text.data);
+	resetStringInfo(&text);
+	if (pulse_draw_has_body(d, i))
 	{
-		appendStringInfoString(out, "<br/>");
-		put_label(out, text.data);
+		pulse_draw_outline(&text, n);
+		put_line(out, text.data);
 	}
+	resetStringInfo(&text);
+	if (pulse_draw_remark(&text, d, i))
+		put_line(out, text.data);
 	pfree(text.data);
 	appendStringInfo(out, "%s\n", close[n->kind]);
 }
 
-void
-pulse_draw_mermaid(StringInfo out, const PulseGraph *graph, const PulseStatus *status)
+/* The nodes of a group, in its frame, and the groups inside it. */
+static void
+put_group(StringInfo out, const PulseDrawing *d, int group, int depth)
 {
-	appendStringInfoString(out, "flowchart TD\n");
-	for (int i = 0; i < graph->n_nodes; i++)
-		put_node(out, graph, i);
-	for (int i = 0; i < graph->n_nodes; i++)
+	for (int i = 0; i < d->graph->n_nodes; i++)
 	{
-		const PulseNode *n = graph->nodes[i];
-
-		for (int s = 0; s < n->n_succs; s++)
-			appendStringInfo(out, "    n%d %s n%d\n", i,
-							 n->succs[s] == n->handler ? "-. error .->" : "-->",
-							 n->succs[s]);
+		if (d->group_of[i] == group)
+			put_node(out, d, i, depth);
 	}
-	if (status == NULL)
-		return;
+	for (int g = 0; g < d->n_groups; g++)
+	{
+		if (d->groups[g].parent != group)
+			continue;
+		put_indent(out, depth);
+		appendStringInfo(out, "subgraph g%d[\"", g);
+		put_label(out, d->groups[g].label);
+		appendStringInfoString(out, "\"]\n");
+		put_group(out, d, g, depth + 1);
+		put_indent(out, depth);
+		appendStringInfoString(out, "end\n");
+	}
+}
+
+static void
+put_classes(StringInfo out, const PulseDrawing *d)
+{
 	for (int k = PULSE_PENDING; k <= PULSE_FAILED; k++)
 	{
 		const PulseDrawStyle *style = pulse_draw_style((PulseStatus) k);
 		bool any = false;
 
-		for (int i = 0; i < graph->n_nodes; i++)
+		for (int i = 0; i < d->graph->n_nodes; i++)
 		{
-			if ((int) status[i] != k)
+			if ((int) d->status[i] != k)
 				continue;
 			if (!any)
 				appendStringInfo(out, "    classDef %s fill:%s,stroke:%s,color:%s%s\n    class ",
@@ -120,4 +160,23 @@ pulse_draw_mermaid(StringInfo out, const PulseGraph *graph, const PulseStatus *s
 		if (any)
 			appendStringInfo(out, " %s\n", pulse_status_name((PulseStatus) k));
 	}
+}
+
+void
+pulse_draw_mermaid(StringInfo out, PulseDrawing *d, PulseArena *arena)
+{
+	appendStringInfoString(out, "flowchart TD\n");
+	pulse_draw_group(d, arena);
+	put_group(out, d, -1, 1);
+	for (int i = 0; i < d->graph->n_nodes; i++)
+	{
+		const PulseNode *n = d->graph->nodes[i];
+
+		for (int s = 0; s < n->n_succs; s++)
+			appendStringInfo(out, "    n%d %s n%d\n", i,
+							 n->succs[s] == n->handler ? "-. error .->" : "-->",
+							 n->succs[s]);
+	}
+	if (d->status != NULL)
+		put_classes(out, d);
 }

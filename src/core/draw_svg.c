@@ -42,10 +42,12 @@
 typedef struct Picture
 {
 	StringInfo out;
+	const PulseDrawing *all;
 	const PulseGraph *graph;
 	const PulseStatus *status;
 	PulseLayout *layout;
 	char **does; /* by node: what it does, or NULL: nothing worth saying */
+	char **also; /* what its body is, who has added it; or NULL */
 	double box_w;
 	double box_h;
 	bool across;	  /* layers go from left to right */
@@ -155,14 +157,37 @@ put_id(StringInfo out, const PulseNode *n)
 }
 
 static char *
-what_it_does(const PulseGraph *graph, int node, PulseArena *arena)
+what_it_does(const PulseDrawing *d, int node, PulseArena *arena)
 {
 	StringInfoData text;
 	char *copy = NULL;
 
 	initStringInfo(&text);
-	pulse_draw_describe(&text, graph, node);
-	if (strcmp(text.data, "noop") != 0)
+	if (pulse_draw_does(&text, d, node))
+		copy = pulse_arena_strdup(arena, text.data);
+	pfree(text.data);
+	return copy;
+}
+
+/* A third line: either the outline of its body, or who has added it, or both. */
+static char *
+what_else(const PulseDrawing *d, int node, PulseArena *arena)
+{
+	StringInfoData text;
+	char *copy = NULL;
+	int at;
+
+	initStringInfo(&text);
+	if (pulse_draw_has_body(d, node))
+	{
+		appendStringInfoString(&text, "of ");
+		pulse_draw_outline(&text, d->graph->nodes[node]);
+	}
+	at = text.len;
+	appendStringInfoString(&text, at > 0 ? ", " : "");
+	if (!pulse_draw_remark(&text, d, node))
+		text.data[text.len = at] = '\0';
+	if (text.len > 0)
 		copy = pulse_arena_strdup(arena, text.data);
 	pfree(text.data);
 	return copy;
@@ -179,23 +204,27 @@ static void
 size_boxes(Picture *p, PulseArena *arena)
 {
 	double width = 0;
-	bool any = false;
+	bool does = false;
+	bool also = false;
 
 	p->does = pulse_arena_alloc(arena, sizeof(char *) * (size_t) p->graph->n_nodes);
+	p->also = pulse_arena_alloc(arena, sizeof(char *) * (size_t) p->graph->n_nodes);
 	for (int i = 0; i < p->graph->n_nodes; i++)
 	{
-		p->does[i] = what_it_does(p->graph, i, arena);
+		p->does[i] = what_it_does(p->all, i, arena);
+		p->also[i] = what_else(p->all, i, arena);
 		width = Max(width, ID_CHAR * Min((int) p->graph->nodes[i]->id_len, MAX_ID_SHOWN));
 		if (p->does[i] != NULL)
-		{
 			width = Max(width, TEXT_CHAR * Min(width_of(p->does[i]), MAX_TEXT_SHOWN));
-			any = true;
-		}
+		if (p->also[i] != NULL)
+			width = Max(width, TEXT_CHAR * Min(width_of(p->also[i]), MAX_TEXT_SHOWN));
+		does |= p->does[i] != NULL;
+		also |= p->also[i] != NULL;
 	}
 	if (p->status != NULL)
 		width = Max(width, TEXT_CHAR * (double) strlen("interrupted") + MARK + MARK_GAP);
 	p->box_w = Max((int) width + 30, MIN_BOX);
-	p->box_h = ID_LINE + (any ? TEXT_LINE : 0) + (p->status != NULL ? TEXT_LINE + 2 : 0) + 14;
+	p->box_h = ID_LINE + (does ? TEXT_LINE : 0) + (also ? TEXT_LINE : 0) + (p->status != NULL ? TEXT_LINE + 2 : 0) + 14;
 }
 
 /* Where layers begin: the further lines go sideways, the wider the gap. */
@@ -294,45 +323,88 @@ put_link(const Picture *p, const PulseLayoutLink *link)
  * ---------------------------------------------------------------------
  */
 
+/* A hexagon that points to both sides. */
 static void
-put_shape(const Picture *p, int node, double x, double y)
+put_pointed(StringInfo out, double x, double y, double w, double h, double cut)
 {
-	double w = p->box_w;
-	double h = p->box_h;
-	double cut = CORNER;
-	double radius = 2;
+	appendStringInfo(out, "<path d=\"M%.1f %.1fh%.1fl%.1f %.1fl%.1f %.1fh%.1fl%.1f %.1fz\"",
+					 x + cut, y, w - 2 * cut, cut, h / 2, -cut, h / 2, 2 * cut - w, -cut, -h / 2);
+}
 
-	switch (p->graph->nodes[node]->kind)
+static void
+put_rectangle(StringInfo out, double x, double y, double w, double h, double radius)
+{
+	appendStringInfo(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"%.1f\"",
+					 x, y, w, h, radius);
+}
+
+static void
+put_shape(StringInfo out, PulseNodeKind kind, double x, double y, double w, double h)
+{
+	double cut = CORNER;
+
+	switch (kind)
 	{
 		case PULSE_KIND_ACTION:
+		case PULSE_KIND_MAP:
+		case PULSE_KIND_WORKFLOW:
+			put_rectangle(out, x, y, w, h, 2);
 			break;
 		case PULSE_KIND_PURE:
-			radius = 12;
+		case PULSE_KIND_REPEAT:
+			put_rectangle(out, x, y, w, h, 12);
 			break;
 		case PULSE_KIND_NOOP:
-			radius = h / 2;
+			put_rectangle(out, x, y, w, h, h / 2);
 			break;
 		case PULSE_KIND_DELAY:
-			appendStringInfo(p->out,
-							 "<path d=\"M%.1f %.1fh%.1fl%.1f %.1fv%.1fl%.1f %.1fh%.1f"
-							 "l%.1f %.1fv%.1fz\"",
+			appendStringInfo(out, "<path d=\"M%.1f %.1fh%.1fl%.1f %.1fv%.1fl%.1f %.1fh%.1f"
+								  "l%.1f %.1fv%.1fz\"",
 							 x + cut, y, w - 2 * cut, cut, cut, h - 2 * cut, -cut, cut,
 							 2 * cut - w, -cut, -cut, 2 * cut - h);
-			return;
+			break;
 		case PULSE_KIND_SIGNAL:
-			appendStringInfo(p->out, "<path d=\"M%.1f %.1fh%.1fl%.1f %.1fl%.1f %.1fh%.1fl%.1f %.1fz\"",
-							 x + cut, y, w - 2 * cut, cut, h / 2, -cut, h / 2, 2 * cut - w,
-							 -cut, -h / 2);
-			return;
+			put_pointed(out, x, y, w, h, cut);
+			break;
 		case PULSE_KIND_CHOOSE:
-		case PULSE_KIND_MAP:
-		case PULSE_KIND_REPEAT:
-		case PULSE_KIND_WORKFLOW:
+			put_pointed(out, x, y, w, h, 2 * cut);
+			break;
 		case PULSE_KIND_COLLECT:
+			appendStringInfo(out, "<path d=\"M%.1f %.1fh%.1fl%.1f %.1fh%.1fz\"", x, y, w,
+							 -1.5 * cut, h, 3 * cut - w);
 			break;
 	}
-	appendStringInfo(p->out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"%.1f\"",
-					 x, y, w, h, radius);
+}
+
+/* What tells some kinds apart beside their shape: a stack, a second border, bars. */
+static void
+put_second(StringInfo out, PulseNodeKind kind, double x, double y, double w, double h,
+		   const char *stroke)
+{
+	const double gap = 3;
+
+	if (kind == PULSE_KIND_CHOOSE || kind == PULSE_KIND_REPEAT)
+	{
+		put_shape(out, kind, x + gap + (kind == PULSE_KIND_CHOOSE ? 1 : 0), y + gap,
+				  w - 2 * gap - (kind == PULSE_KIND_CHOOSE ? 2 : 0), h - 2 * gap);
+		appendStringInfo(out, " fill=\"none\" stroke=\"%s\" stroke-width=\"0.9\"/>\n", stroke);
+	}
+	else if (kind == PULSE_KIND_WORKFLOW)
+		appendStringInfo(out, "<path d=\"M%.1f %.1fv%.1fm%.1f 0v%.1f\" fill=\"none\" stroke=\"%s\" "
+							  "stroke-width=\"0.9\"/>\n",
+						 x + 6, y, h, w - 12, -h, stroke);
+}
+
+/* Behind the box of a map: those of its items. */
+static void
+put_stack(StringInfo out, double x, double y, double w, double h, const char *fill,
+		  const char *stroke)
+{
+	for (int k = 2; k > 0; k--)
+	{
+		put_rectangle(out, x + 3 * k, y + 3 * k, w, h, 2);
+		appendStringInfo(out, " fill=\"%s\" stroke=\"%s\" stroke-width=\"0.9\"/>\n", fill, stroke);
+	}
 }
 
 /* The mark of a status around (x, y): told apart by form alone. */
@@ -390,9 +462,13 @@ put_node(const Picture *p, int node)
 	const char *ink = style != NULL ? style->ink : "#18181b";
 	double thick = p->across ? p->box_w : p->box_h;
 	Point centre = at(p, p->layer_at[spot->layer] + thick / 2, spot->across);
+	double x = centre.x - p->box_w / 2;
 	double y = centre.y - p->box_h / 2;
+	const char *fill = style != NULL ? style->fill : "#fafafa";
+	const char *stroke = style != NULL ? style->stroke : LINE_COLOUR;
 	bool strong = p->status != NULL && (p->status[node] == PULSE_FAILED || p->status[node] == PULSE_RUNNING);
-	int lines = ID_LINE + (p->does[node] ? TEXT_LINE : 0) + (style ? TEXT_LINE + 2 : 0);
+	int lines = ID_LINE + (p->does[node] ? TEXT_LINE : 0) + (p->also[node] ? TEXT_LINE : 0) +
+		(style ? TEXT_LINE + 2 : 0);
 
 	appendStringInfoString(p->out, "<g><title>");
 	put_text(p->out, n->id, n->id_len);
@@ -401,17 +477,24 @@ put_node(const Picture *p, int node)
 		appendStringInfoString(p->out, ": ");
 		put_text(p->out, p->does[node], strlen(p->does[node]));
 	}
+	if (p->also[node] != NULL)
+	{
+		appendStringInfoString(p->out, ", ");
+		put_text(p->out, p->also[node], strlen(p->also[node]));
+	}
 	if (n->description != NULL)
 	{
 		appendStringInfoString(p->out, ". ");
 		put_text(p->out, n->description, strlen(n->description));
 	}
 	appendStringInfoString(p->out, "</title>");
-	put_shape(p, node, centre.x - p->box_w / 2, y);
-	appendStringInfo(p->out, " fill=\"%s\" stroke=\"%s\" stroke-width=\"%s\"%s/>\n",
-					 style != NULL ? style->fill : "#fafafa",
-					 style != NULL ? style->stroke : LINE_COLOUR, strong ? "2.6" : "1.3",
+	if (n->kind == PULSE_KIND_MAP)
+		put_stack(p->out, x, y, p->box_w, p->box_h, fill, stroke);
+	put_shape(p->out, n->kind, x, y, p->box_w, p->box_h);
+	appendStringInfo(p->out, " fill=\"%s\" stroke=\"%s\" stroke-width=\"%s\"%s/>\n", fill, stroke,
+					 strong ? "2.6" : "1.3",
 					 style != NULL && style->dashed ? " stroke-dasharray=\"5 3\"" : "");
+	put_second(p->out, n->kind, x, y, p->box_w, p->box_h, stroke);
 
 	y += (p->box_h - lines) / 2 + 12;
 	appendStringInfo(p->out, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%d\" font-weight=\"bold\" fill=\"%s\">",
@@ -423,6 +506,14 @@ put_node(const Picture *p, int node)
 		y += TEXT_LINE;
 		appendStringInfo(p->out, "<text x=\"%.1f\" y=\"%.1f\" fill=\"%s\">", centre.x, y, ink);
 		put_clipped(p->out, p->does[node], MAX_TEXT_SHOWN);
+		appendStringInfoString(p->out, "</text>");
+	}
+	if (p->also[node] != NULL)
+	{
+		y += TEXT_LINE;
+		appendStringInfo(p->out, "<text x=\"%.1f\" y=\"%.1f\" font-style=\"italic\" fill=\"%s\">",
+						 centre.x, y, ink);
+		put_clipped(p->out, p->also[node], MAX_TEXT_SHOWN);
 		appendStringInfoString(p->out, "</text>");
 	}
 	if (style != NULL)
@@ -467,14 +558,14 @@ put_picture(const Picture *p)
 }
 
 void
-pulse_draw_svg(StringInfo out, const PulseGraph *graph, const PulseStatus *status)
+pulse_draw_svg(StringInfo out, const PulseDrawing *d)
 {
 	PulseArena *arena = pulse_arena_create(0);
-	Picture p = { .out = out, .graph = graph, .status = status };
+	Picture p = { .out = out, .all = d, .graph = d->graph, .status = d->status };
 	double down;
 
-	Assert(graph->n_nodes <= PULSE_DRAW_SVG_MAX);
-	p.layout = pulse_layout_make(graph, arena);
+	Assert(d->graph->n_nodes <= PULSE_DRAW_SVG_MAX);
+	p.layout = pulse_layout_make(d->graph, arena);
 	p.layer_at = pulse_arena_zalloc(arena, sizeof(double) * (size_t) (p.layout->n_layers + 1));
 	size_boxes(&p, arena);
 	place(&p, arena);

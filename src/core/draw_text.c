@@ -14,6 +14,8 @@
  *		├─╯
  *		○ ship     action warehouse.ship
  *
+ * Under a composite node that is not lowered yet stand its bodies, indented.
+ *
  * A graph that needs too many lanes is listed by layers instead, with the
  * predecessors in words.
  */
@@ -67,9 +69,10 @@ static const char *const boxes[16] = {
 		RIGHT] = "┼",
 };
 
-typedef struct Drawing
+typedef struct Outline
 {
 	StringInfo out; /* NULL: only measure */
+	const PulseDrawing *all;
 	const PulseGraph *graph;
 	const PulseStatus *status;
 	int *layer;	  /* by node, from 0 */
@@ -79,11 +82,11 @@ typedef struct Drawing
 	int n_lanes;  /* in use at the moment, gaps included */
 	int width;	  /* lanes ever in use at once */
 	int id_width;
-} Drawing;
+} Outline;
 
 /* Takes a free lane, to the right of `from` if there is one. */
 static int
-take_lane(Drawing *d, int from, int node)
+take_lane(Outline *d, int from, int node)
 {
 	int lane = from;
 
@@ -115,31 +118,57 @@ put_padding(StringInfo out, int n)
 		appendStringInfoChar(out, ' ');
 }
 
+/* Columns that an id takes. */
+static int
+id_width(const PulseNode *n)
+{
+	int width = 0;
+
+	if (n->id_len > MAX_ID_WIDTH)
+		return MAX_ID_WIDTH;
+	for (const char *p = n->id; *p != '\0'; p++)
+		width += ((unsigned char) *p & 0xc0) != 0x80;
+	return width;
+}
+
+/* Of a long id, the beginning and the end: those of grown graphs differ there. */
+static void
+put_id(StringInfo out, const PulseNode *n)
+{
+	int head = (MAX_ID_WIDTH - 1) / 2;
+
+	if (n->id_len <= MAX_ID_WIDTH)
+		appendStringInfoString(out, n->id);
+	else
+		appendStringInfo(out, "%.*s…%s", head, n->id, n->id + n->id_len - (MAX_ID_WIDTH - 1 - head));
+}
+
 /* "id  status  what it does" */
 static void
-put_label(const Drawing *d, int node)
+put_label(const Outline *d, int node)
 {
 	const PulseNode *def = d->graph->nodes[node];
-	int len = (int) def->id_len;
+	int at;
 
-	if (len > MAX_ID_WIDTH)
-		appendStringInfo(d->out, "%.*s…", MAX_ID_WIDTH - 1, def->id);
-	else
-		appendStringInfoString(d->out, def->id);
-	put_padding(d->out, d->id_width - Min(len, MAX_ID_WIDTH) + 2);
+	put_id(d->out, def);
+	put_padding(d->out, d->id_width - id_width(def) + 2);
 	if (d->status != NULL)
 		appendStringInfo(d->out, "%-12s ", pulse_status_name(d->status[node]));
-	pulse_draw_describe(d->out, d->graph, node);
+	(void) pulse_draw_does(d->out, d->all, node);
+	at = d->out->len;
+	appendStringInfoString(d->out, ", ");
+	if (!pulse_draw_remark(d->out, d->all, node))
+		d->out->data[d->out->len = at] = '\0';
 }
 
 static const char *
-mark(const Drawing *d, int node)
+mark(const Outline *d, int node)
 {
 	return pulse_draw_style(d->status != NULL ? d->status[node] : PULSE_PENDING)->mark;
 }
 
 static void
-put_node_row(const Drawing *d, int node, int lane)
+put_node_row(const Outline *d, int node, int lane)
 {
 	for (int k = 0; k < d->width; k++)
 	{
@@ -153,12 +182,41 @@ put_node_row(const Drawing *d, int node, int lane)
 	appendStringInfoChar(d->out, '\n');
 }
 
+/* Under a composite node, what its bodies are; beside them go the lanes. */
+static void
+put_body(const Outline *d, int node, int lane)
+{
+	StringInfoData body;
+	char *line;
+
+	if (!pulse_draw_has_body(d->all, node))
+		return;
+	initStringInfo(&body);
+	pulse_draw_body(&body, d->graph->nodes[node]);
+	for (line = body.data; *line != '\0';)
+	{
+		char *end = strchr(line, '\n');
+
+		for (int k = 0; lane >= 0 && k < d->width; k++)
+		{
+			bool goes_on = k == lane ? d->graph->nodes[node]->n_succs > 0 : k < d->n_lanes && d->lanes[k] >= 0;
+
+			appendStringInfoString(d->out, goes_on ? "│ " : "  ");
+		}
+		if (lane < 0)
+			put_padding(d->out, 4);
+		appendBinaryStringInfo(d->out, line, (int) (end + 1 - line));
+		line = end + 1;
+	}
+	pfree(body.data);
+}
+
 /*
  * The row under a node: from its lane to those of its successors. dirs holds
  * what the node itself does in each lane: DOWN opens one, UP | DOWN joins one.
  */
 static void
-put_link_row(const Drawing *d, const uint8 *dirs, int lane)
+put_link_row(const Outline *d, const uint8 *dirs, int lane)
 {
 	int low = lane;
 	int high = lane;
@@ -193,7 +251,7 @@ put_link_row(const Drawing *d, const uint8 *dirs, int lane)
 
 /* Draws one node, or only follows the lanes. */
 static void
-put_node(Drawing *d, int node, uint8 *dirs)
+put_node(Outline *d, int node, uint8 *dirs)
 {
 	const PulseNode *def = d->graph->nodes[node];
 	int lane = d->lane_of[node];
@@ -203,7 +261,10 @@ put_node(Drawing *d, int node, uint8 *dirs)
 	if (lane < 0)
 		lane = take_lane(d, 0, node);
 	if (d->out != NULL)
+	{
 		put_node_row(d, node, lane);
+		put_body(d, node, lane);
+	}
 	d->lanes[lane] = -1;
 	memset(dirs, 0, (size_t) Min(d->n_lanes + def->n_succs, d->graph->n_nodes));
 	for (int s = 0; s < def->n_succs; s++)
@@ -244,7 +305,7 @@ put_node(Drawing *d, int node, uint8 *dirs)
 }
 
 static void
-draw_lanes(Drawing *d, PulseArena *arena)
+draw_lanes(Outline *d, PulseArena *arena)
 {
 	uint8 *dirs = pulse_arena_alloc(arena, (size_t) d->graph->n_nodes + 1);
 
@@ -261,7 +322,7 @@ draw_lanes(Drawing *d, PulseArena *arena)
 
 /* By layers, with the predecessors in words. */
 static void
-draw_list(const Drawing *d)
+draw_list(const Outline *d)
 {
 	int layer = -1;
 
@@ -288,14 +349,16 @@ draw_list(const Drawing *d)
 							 d->graph->nodes[def->preds[p]]->id);
 		}
 		appendStringInfoChar(d->out, '\n');
+		put_body(d, node, -1);
 	}
 }
 
 void
-pulse_draw_text(StringInfo out, const PulseGraph *graph, const PulseStatus *status)
+pulse_draw_text(StringInfo out, const PulseDrawing *all)
 {
+	const PulseGraph *graph = all->graph;
 	PulseArena *arena;
-	Drawing d;
+	Outline d;
 
 	if (graph->n_nodes == 0)
 	{
@@ -304,14 +367,15 @@ pulse_draw_text(StringInfo out, const PulseGraph *graph, const PulseStatus *stat
 	}
 	arena = pulse_arena_create(0);
 	memset(&d, 0, sizeof(d));
+	d.all = all;
 	d.graph = graph;
-	d.status = status;
+	d.status = all->status;
 	d.lane_of = pulse_arena_alloc(arena, sizeof(int) * (size_t) graph->n_nodes);
 	d.lanes = pulse_arena_alloc(arena, sizeof(int) * (size_t) graph->n_nodes);
 	d.layer = pulse_layout_layers(graph, arena);
 	d.order = pulse_layout_reading_order(graph, d.layer, arena);
 	for (int i = 0; i < graph->n_nodes; i++)
-		d.id_width = Max(d.id_width, Min((int) graph->nodes[i]->id_len, MAX_ID_WIDTH));
+		d.id_width = Max(d.id_width, id_width(graph->nodes[i]));
 
 	/* once to see how many lanes it takes, then for good */
 	draw_lanes(&d, arena);
