@@ -9,6 +9,7 @@ SELECT pg_catalog.pg_extension_config_dump('_pulse.workflow', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.run', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.node', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.attempt', '');
+SELECT pg_catalog.pg_extension_config_dump('_pulse.rewrite', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.inbox', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.inbox_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.signal', '');

@@ -120,7 +120,7 @@ pulse_health_adopt(const char *reason)
 	static PulseStmt node_timers = {
 		"INSERT INTO _pulse.timer (part, due, run, node, kind)"
 		" SELECT n.part, n.due, n.run, n.node, CASE n.reason WHEN 'signal' THEN 'timeout'"
-		" WHEN 'retry' THEN 'retry' WHEN 'host' THEN 'host' ELSE 'delay' END"
+		" WHEN 'child' THEN 'timeout' WHEN 'retry' THEN 'retry' WHEN 'host' THEN 'host' ELSE 'delay' END"
 		" FROM _pulse.node n JOIN _pulse.run r ON r.id = n.run"
 		" WHERE r.status IN ('pending', 'paused') AND n.status = 'waiting'"
 		" AND n.due IS NOT NULL", 0, {0}
