@@ -82,6 +82,7 @@ answer_bound(PulseEngine *e, PulseCall *call, const PulseLocalBindings *bindings
 	request.attempt = call->attempt;
 	request.input = pulse_json_get(data, "input");
 	request.config = pulse_json_get(data, "config");
+	request.rejection = pulse_json_get(data, "rejection");
 	pulse_local_options_defaults(&options);
 	pulse_local_bindings_answer(bindings, binding, cursors, &request, &options, arena,
 								o);
@@ -96,10 +97,22 @@ answer_bound(PulseEngine *e, PulseCall *call, const PulseLocalBindings *bindings
 	pulse_call_settle(e, call);
 }
 
+static bool
+answered_already(const pg_uuid_t *runs, int n, const pg_uuid_t *run)
+{
+	for (int i = 0; i < n; i++)
+	{
+		if (memcmp(&runs[i], run, sizeof(*run)) == 0)
+			return true;
+	}
+	return false;
+}
+
 int
 pulse_engine_test_answer_all(PulseEngine *e, const PulseLocalBindings *bindings, int *cursors,
 							 int most)
 {
+	pg_uuid_t *runs = palloc(sizeof(pg_uuid_t) * (size_t) Max(e->n_active, 1));
 	dlist_mutable_iter it;
 	int n = 0;
 
@@ -108,12 +121,14 @@ pulse_engine_test_answer_all(PulseEngine *e, const PulseLocalBindings *bindings,
 		PulseCall *call = dlist_container(PulseCall, link, it.cur);
 		int binding = pulse_local_bindings_find(bindings, call->action);
 
-		if (binding < 0)
+		if (binding < 0 || (most < 0 && answered_already(runs, n, &call->run)))
 			continue;
+		runs[n] = call->run;
 		answer_bound(e, call, bindings, binding, cursors);
 		if (++n == most)
 			break;
 	}
+	pfree(runs);
 	return n;
 }
 

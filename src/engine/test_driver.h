@@ -32,8 +32,8 @@ extern bool pulse_engine_test_answer(PulseEngine *engine, const pg_uuid_t *run, 
 									 const PulseResponse *response);
 
 /*
- * Ends calls, oldest first, at most so many (0: all), with what bindings say: those of actions
- * that are bound. cursors: see local_bindings.h. Returns how many.
+ * Ends calls, oldest first, at most so many (0: all, -1: one of each run), with what bindings
+ * say: those of actions that are bound. cursors: see local_bindings.h. Returns how many.
  */
 extern int pulse_engine_test_answer_all(PulseEngine *engine, const PulseLocalBindings *bindings,
 										int *cursors, int most);

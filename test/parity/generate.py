@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Random workflows for the parity test, one JSON document a line.
 
-    generate.py SEED COUNT [--first N] [--only N] [--calm]
+    generate.py SEED COUNT [--first N] [--only N] [--sort SORT]
 
 A case is {"n", "graph", "input", "bindings", "signals", "budget", "workflows", "calm"}: what
 pulse.run_local takes, and what a durable run is given. The same seed gives the same cases;
@@ -9,8 +9,13 @@ case N does not depend on the others.
 
 Answers of actions depend on the request only, or come from lists where the calls of the
 action follow each other. No case uses what differs between the two kinds of runs: wall
-clocks, ids, jitter. In calm cases nothing depends on the order in which parallel calls are
-answered either, nor on the number of an attempt: these may also be killed.
+clocks, ids, jitter. There are three sorts:
+
+    calm    nothing depends on the order in which parallel calls are answered, nor on the number
+            of an attempt: these may also be killed
+    wild    failures, budgets and timeouts meet in parallel; no child runs, which take turns with
+            their parents in another way in memory
+    line    everything one after the other, so that all of it may be mixed
 """
 
 import argparse
@@ -18,6 +23,7 @@ import json
 import random
 import sys
 
+SORTS = ["calm", "wild", "line"]
 IDS = ["a", "b", "c", "d", "e", "f", "B", "a.b", "a-b", "a1", "z9", "_x"]
 NO_JITTER = {"jitter": 0}
 
@@ -56,10 +62,11 @@ class Place:
 
 
 class Case:
-    def __init__(self, seed, number, calm):
+    def __init__(self, seed, number, sort):
         self.random = random.Random("%s/%d" % (seed, number))
         self.number = number
-        self.calm = calm
+        self.calm = sort == "calm"
+        self.line = sort == "line"
         self.bindings = {}
         self.signals = {}
         self.workflows = {}
@@ -346,7 +353,7 @@ class Case:
     def make_map(self, place, readable, nodes, id_):
         over = self.weighted([("$.input.list", 4), ("$.input.mixed", 2), ("$.input.empty", 1),
                               ("$.input.objects", 2), ("$.input.n", 0 if self.calm else 0.3)])
-        parallel = self.pick(None, None, 1, 2, 3)
+        parallel = 1 if self.line else self.pick(None, None, 1, 2, 3)
         inner = place.inside(readable, item=True, often=place.often * 4,
                              sequential=place.sequential and parallel == 1)
         spec = {"over": over, "as": self.fragment(inner, self.random.randint(1, 3))}
@@ -378,7 +385,7 @@ class Case:
         return node
 
     def make_workflow(self, place, readable, nodes, id_):
-        if self.wild(0.06):
+        if self.wild(0.06) or not (self.calm or self.line):
             node = {"workflow": "nowhere"}
             self.guarded(nodes, id_, node, 0.6)
             return node
@@ -402,14 +409,14 @@ class Case:
             (self.make_action, 5), (self.make_pure, 3), (self.make_delay, 1),
             (self.make_signal, 0.7 if not place.child else 0), (self.make_noop, 1),
             (self.make_choose, 1.6 * composite), (self.make_map, 1.4 * composite),
-            (self.make_repeat, 1.2 * composite), (self.make_workflow, 0.8 * deep)])
+            (self.make_repeat, 1.2 * composite), (self.make_workflow, (0.8 if self.calm or self.line else 0.1) * deep)])
 
     def nodes(self, place, n):
         """Nodes and, by id, the ids of this fragment that are their ancestors."""
         ids = self.random.sample(IDS, min(n, len(IDS)))
         nodes, above = {}, {}
         for i, id_ in enumerate(ids):
-            before = [other for other in ids[:i] if self.chance(0.45)]
+            before = ids[i - 1:i] if self.line else [other for other in ids[:i] if self.chance(0.45)]
             above[id_] = sorted(set(before).union(*(above[b] for b in before)))
             shadowed = [name for name in place.outer if name not in ids]
             readable = above[id_] + shadowed
@@ -478,11 +485,11 @@ def main():
     parser.add_argument("count", type=int)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--only", type=int)
-    parser.add_argument("--calm", action="store_true", help="calm cases only; else every third one is")
+    parser.add_argument("--sort", choices=SORTS, help="of one sort only")
     options = parser.parse_args()
     numbers = range(options.first, options.first + options.count)
     for number in [options.only] if options.only is not None else numbers:
-        case = Case(options.seed, number, options.calm or number % 3 == 0)
+        case = Case(options.seed, number, options.sort or SORTS[number % 3])
         json.dump(case.make(), sys.stdout, separators=(",", ":"))
         sys.stdout.write("\n")
 

@@ -10,8 +10,10 @@ CREATE PROCEDURE pulse_test.kill() LANGUAGE c AS 'pulse', 'pulse_test_kill';
 CREATE FUNCTION pulse_test.all_calls(OUT run uuid, OUT node text, OUT action text, OUT attempt integer,
 	OUT key text, OUT body jsonb) RETURNS SETOF record
 	LANGUAGE c AS 'pulse', 'pulse_test_calls';
-CREATE PROCEDURE pulse_test.answer_all(bindings jsonb, first boolean)
+CREATE FUNCTION pulse_test.answer_all(bindings jsonb, most integer) RETURNS integer STRICT
 	LANGUAGE c AS 'pulse', 'pulse_test_answer_all';
+CREATE FUNCTION pulse_test.bindings_reset() RETURNS void
+	LANGUAGE c AS 'pulse', 'pulse_test_bindings_reset';
 
 CREATE SCHEMA parity;
 CREATE TABLE parity.cases (
@@ -48,11 +50,11 @@ DECLARE
 	s record;
 BEGIN
 	IF NOT EXISTS (SELECT FROM pulse.hosts) THEN
-		PERFORM pulse.register_host('h', 'http://127.0.0.1:1/');
+		PERFORM pulse.register_host('h', 'http://127.0.0.1:1/', max_in_flight => 4096);
 	END IF;
-	PERFORM pulse.register_action(name, 'h')
-	FROM parity.cases, jsonb_object_keys(doc -> 'bindings') AS name
-	WHERE n BETWEEN low AND high AND NOT EXISTS (SELECT FROM pulse.actions a WHERE a.name = jsonb_object_keys);
+	PERFORM pulse.register_action(made.name, 'h')
+	FROM parity.cases, jsonb_object_keys(doc -> 'bindings') AS made (name)
+	WHERE n BETWEEN low AND high AND NOT EXISTS (SELECT FROM pulse.actions a WHERE a.name = made.name);
 	FOR c IN SELECT * FROM parity.cases WHERE n BETWEEN low AND high
 		AND (NOT submit.calm OR (doc -> 'calm')::boolean) AND NOT local ? 'refused' ORDER BY n
 	LOOP
@@ -61,11 +63,11 @@ BEGIN
 				PERFORM pulse.define(w.key, w.value);
 			END LOOP;
 			made := pulse.submit_graph(c.doc -> 'graph', c.doc -> 'input', budget => c.doc -> 'budget');
-			FOR s IN SELECT e.key AS name, p.value AS payload
-				FROM jsonb_each(c.doc -> 'signals') e, jsonb_array_elements(e.value) WITH ORDINALITY p
+			FOR s IN SELECT e.key AS name, p.value AS payload, p.ordinality AS n
+				FROM jsonb_each(c.doc -> 'signals') e, jsonb_array_elements(e.value) WITH ORDINALITY AS p (value, ordinality)
 				ORDER BY e.key, p.ordinality
 			LOOP
-				PERFORM pulse.signal(made, s.name, s.payload);
+				PERFORM pulse.signal(made, s.name, s.payload, s.name || ' ' || s.n);
 			END LOOP;
 			INSERT INTO parity.runs VALUES (the_pass, c.n, made, NULL);
 		EXCEPTION WHEN OTHERS THEN
@@ -103,12 +105,12 @@ CREATE FUNCTION parity.of_local(r jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS
 		'failed', r -> 'error' -> 'node',
 		'nodes', r -> 'statuses',
 		'outputs', r -> 'outputs',
-		'admitted', (SELECT jsonb_agg(jsonb_build_object('node', e -> 'node', 'form', e -> 'form', 'cost', e -> 'cost')
-				ORDER BY (e ->> 'node') COLLATE "C")
+		'admitted', (SELECT jsonb_agg(jsonb_build_object('node', e -> 'anchor', 'form', e -> 'form', 'cost', e -> 'cost')
+				ORDER BY (e ->> 'anchor') COLLATE "C")
 			FROM jsonb_array_elements(r -> 'rewrites' -> 'admitted') e),
-		'rejected', (SELECT jsonb_agg(jsonb_build_object('node', e -> 'node', 'form', e -> 'form', 'cost', e -> 'cost',
+		'rejected', (SELECT jsonb_agg(jsonb_build_object('node', e -> 'anchor', 'form', e -> 'form', 'cost', e -> 'cost',
 				'code', e -> 'code', 'exceeded', e -> 'exceeded')
-				ORDER BY (e ->> 'node') COLLATE "C", o)
+				ORDER BY (e ->> 'anchor') COLLATE "C", o)
 			FROM jsonb_array_elements(r -> 'rewrites' -> 'rejected') WITH ORDINALITY AS x (e, o)),
 		'budget', r -> 'remaining_budget',
 		'hash', r -> 'hash')$$;
