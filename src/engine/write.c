@@ -311,6 +311,7 @@ write_growths(PulseEngine *e, PulseRun *run)
 			record.revision = last->revision;
 			record.detail = last->detail;
 			record.hash = last->hash;
+			record.budget_after = last->budget_after ? last->budget_after : made->budget_after;
 			pulse_writes_growth(&e->writes, &run->id, &record, e->now);
 		}
 	}

@@ -66,13 +66,14 @@ void
 pulse_writes_growth_renewed(PulseWrites *w, const pg_uuid_t *run, const PulseGrowthRecord *r)
 {
 	PulseRowSet *set = &w->growth_update;
-	int row = pulse_rowset_add(set, 5);
+	int row = pulse_rowset_add(set, 6);
 
 	pulse_rowset_put(set, row, 0, UUIDPGetDatum(run));
 	pulse_rowset_put(set, row, 1, Int32GetDatum(r->id));
 	put_int(set, row, 2, r->revision);
 	pulse_rowset_text(set, row, 3, r->hash);
 	put_json(w, set, row, 4, r->detail);
+	put_json(w, set, row, 5, r->budget_after);
 }
 
 void
@@ -143,13 +144,14 @@ pulse_growth_flush(PulseWrites *w)
 		  JSONBARRAYOID, JSONBARRAYOID, JSONBARRAYOID, JSONBARRAYOID, JSONBARRAYOID, JSONBARRAYOID,
 		  JSONBARRAYOID }
 	};
-	static const Oid update_types[] = { UUIDOID, INT4OID, INT4OID, TEXTOID, JSONBOID };
+	static const Oid update_types[] = { UUIDOID, INT4OID, INT4OID, TEXTOID, JSONBOID, JSONBOID };
 	static PulseStmt update = {
-		"UPDATE _pulse.rewrite g SET revision = u.revision, hash = u.hash, detail = u.detail"
-		" FROM ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4), unnest($5))"
-		" AS u(run, id, revision, hash, detail) WHERE g.run = u.run AND g.id = u.id",
-		5,
-		{ UUIDARRAYOID, INT4ARRAYOID, INT4ARRAYOID, TEXTARRAYOID, JSONBARRAYOID }
+		"UPDATE _pulse.rewrite g SET revision = u.revision, hash = u.hash, detail = u.detail,"
+		" budget_after = coalesce(u.budget_after, g.budget_after)"
+		" FROM ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4), unnest($5), unnest($6))"
+		" AS u(run, id, revision, hash, detail, budget_after) WHERE g.run = u.run AND g.id = u.id",
+		6,
+		{ UUIDARRAYOID, INT4ARRAYOID, INT4ARRAYOID, TEXTARRAYOID, JSONBARRAYOID, JSONBARRAYOID }
 	};
 
 	pulse_rowset_flush(&w->growth_insert, &insert, insert_types);

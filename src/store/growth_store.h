@@ -14,7 +14,7 @@
 extern void pulse_writes_growth(PulseWrites *w, const pg_uuid_t *run,
 								const PulseGrowthRecord *record, TimestampTz at);
 
-/* One that is stored has a new revision, detail and hash. */
+/* One that is stored has a new revision, detail and hash, and budget_after if that is given. */
 extern void pulse_writes_growth_renewed(PulseWrites *w, const pg_uuid_t *run,
 										const PulseGrowthRecord *record);
 
