@@ -30,6 +30,7 @@
 #define PULSE_MAX_ID 200	   /* bytes, in a document */
 #define PULSE_MAX_LIVE_ID 2000 /* bytes, composed at run time */
 #define PULSE_MAX_NAME 200	   /* actions, signals, workflows */
+#define PULSE_MAX_REEXECUTIONS 2 /* where none is given */
 #define PULSE_MAX_NESTING 16   /* fragments in fragments */
 #define PULSE_MAP_ITEMS 1000   /* max_items where none is given */
 #define PULSE_MAX_MAP_ITEMS 100000

@@ -22,14 +22,19 @@
 
 #define MAX_REEXECUTIONS 1000
 
-/* Kinds as bits; those after NOOP are known but cannot be executed yet. */
+/* Kinds as bits; LATER: known, but cannot be executed yet. */
 #define K_ACTION (1 << PULSE_KIND_ACTION)
 #define K_PURE (1 << PULSE_KIND_PURE)
 #define K_DELAY (1 << PULSE_KIND_DELAY)
 #define K_SIGNAL (1 << PULSE_KIND_SIGNAL)
 #define K_NOOP (1 << PULSE_KIND_NOOP)
-#define K_LATER (1 << (PULSE_KIND_NOOP + 1))
-#define K_ANY (K_ACTION | K_PURE | K_DELAY | K_SIGNAL | K_NOOP | K_LATER)
+#define K_CHOOSE (1 << PULSE_KIND_CHOOSE)
+#define K_MAP (1 << PULSE_KIND_MAP)
+#define K_REPEAT (1 << PULSE_KIND_REPEAT)
+#define K_WORKFLOW (1 << PULSE_KIND_WORKFLOW)
+#define K_COLLECT (1 << PULSE_KIND_COLLECT)
+#define K_LATER (1 << (PULSE_KIND_COLLECT + 1))
+#define K_ANY (~0)
 
 typedef struct NodeKey
 {
@@ -235,6 +240,220 @@ key_noop(PulseGraphReader *r, int node, const PulseJson *value, const char *path
 						 "must be true");
 }
 
+/* An object with these keys only; the values that are there, by key. */
+static bool
+read_members(PulseGraphReader *r, const PulseJson *value, const char *path, const char *what,
+			 const char *const *keys, int required, const PulseJson **members)
+{
+	bool ok = true;
+	int n = 0;
+
+	while (keys[n] != NULL)
+		members[n++] = NULL;
+	if (value->type != PULSE_JSON_OBJECT)
+	{
+		pulse_wrong_type(r, path, value, what);
+		return false;
+	}
+	for (uint32 i = 0; i < value->len; i++)
+	{
+		const PulseJsonPair *pair = &value->u.pairs[i];
+		int k = 0;
+
+		while (k < n && strcmp(keys[k], pair->key) != 0)
+			k++;
+		if (k < n)
+		{
+			members[k] = pair->value;
+			continue;
+		}
+		pulse_diag_error(r->diag, "unknown_key", pulse_path_key(r->scratch, path, pair->key),
+						 pulse_hint_word(r, pair->key, keys),
+						 "unknown key %s", pulse_quote(r, pair->key, pair->key_len));
+		ok = false;
+	}
+	for (int k = 0; k < required; k++)
+	{
+		if (members[k] != NULL)
+			continue;
+		pulse_diag_error(r->diag, "missing_key", path, NULL, "the key \"%s\" is missing", keys[k]);
+		ok = false;
+	}
+	return ok;
+}
+
+static bool
+read_whole(PulseGraphReader *r, const PulseJson *value, const char *path, int64 min, int64 max,
+		   int *number)
+{
+	int64 n;
+
+	if (!pulse_json_as_int(value, &n) || n < min || n > max)
+	{
+		pulse_diag_error(r->diag, "bad_value", path, NULL,
+						 "must be a whole number from " INT64_FORMAT " to " INT64_FORMAT, min, max);
+		return false;
+	}
+	*number = (int) n;
+	return true;
+}
+
+/* A text that is an expression of this node. */
+static PulseExpr *
+read_condition(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
+{
+	if (value->type == PULSE_JSON_STRING)
+		return read_expr(r, node, value, path);
+	pulse_diag_error(r->diag, "wrong_type", path,
+					 "Write the expression as a text, such as \"$.input.amount > 500\".",
+					 "must be an expression, not %s", pulse_json_type_name(value));
+	return NULL;
+}
+
+static void
+read_choice(PulseGraphReader *r, int node, const PulseJson *value, const char *path, bool last)
+{
+	static const char *const with_when[] = {"when", "then", NULL};
+	static const char *const without[] = {"else", NULL};
+	PulseNode *n = r->graph->nodes[node];
+	PulseChoice *choice = &n->choices[n->n_choices];
+	const PulseJson *members[3];
+
+	if (pulse_json_get(value, "else") != NULL && pulse_json_get(value, "when") == NULL)
+	{
+		if (!read_members(r, value, path, "an object with the key \"else\"", without, 1, members))
+			return;
+		if (!last)
+			pulse_diag_error(r->diag, "bad_value", path, "Put it last.",
+							 "what comes after \"else\" is never reached");
+		choice->body = pulse_body_read(r, node, members[0], pulse_path_key(r->scratch, path, "else"),
+									   PULSE_SCOPE_BRANCH, NULL, NULL);
+	}
+	else
+	{
+		if (!read_members(r, value, path, "an object with the keys \"when\" and \"then\"", with_when, 2, members))
+			return;
+		choice->when = read_condition(r, node, members[0], pulse_path_key(r->scratch, path, "when"));
+		choice->body = pulse_body_read(r, node, members[1], pulse_path_key(r->scratch, path, "then"),
+									   PULSE_SCOPE_BRANCH, NULL, NULL);
+	}
+	n->n_choices++;
+}
+
+static void
+key_choose(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
+{
+	PulseNode *n = r->graph->nodes[node];
+
+	n->kind = PULSE_KIND_CHOOSE;
+	if (value->type != PULSE_JSON_ARRAY || value->len == 0)
+	{
+		pulse_diag_error(r->diag, "wrong_type", path,
+						 "Write [{\"when\": \"…\", \"then\": {\"nodes\": …}}, …, {\"else\": {\"nodes\": …}}].",
+						 "must be a list of at least one choice");
+		return;
+	}
+	n->choices = pulse_arena_zalloc(r->arena, sizeof(PulseChoice) * value->len);
+	for (uint32 i = 0; i < value->len; i++)
+		read_choice(r, node, value->u.items[i], pulse_arena_printf(r->scratch, "%s[%u]", path, i),
+					i + 1 == value->len);
+}
+
+static void
+key_map(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
+{
+	static const char *const keys[] = {"over", "as", "max_parallel", "max_items", "tolerate", NULL};
+	PulseNode *n = r->graph->nodes[node];
+	const PulseJson *members[6];
+
+	n->kind = PULSE_KIND_MAP;
+	n->max_items = PULSE_MAP_ITEMS;
+	if (!read_members(r, value, path, "an object with the keys \"over\" and \"as\"", keys, 2, members))
+		return;
+	n->over = read_condition(r, node, members[0], pulse_path_key(r->scratch, path, "over"));
+	n->body = pulse_body_read(r, node, members[1], pulse_path_key(r->scratch, path, "as"),
+							  PULSE_SCOPE_ITEM, NULL, NULL);
+	if (members[2] != NULL)
+		(void) read_whole(r, members[2], pulse_path_key(r->scratch, path, "max_parallel"), 1,
+						  PULSE_MAX_MAP_ITEMS, &n->max_parallel);
+	if (members[3] != NULL)
+		(void) read_whole(r, members[3], pulse_path_key(r->scratch, path, "max_items"), 1,
+						  PULSE_MAX_MAP_ITEMS, &n->max_items);
+	if (members[4] != NULL)
+	{
+		double share = members[4]->type == PULSE_JSON_NUMBER ? strtod(members[4]->u.text, NULL) : -1;
+
+		if (share >= 0 && share <= 1)
+			n->tolerate = share;
+		else
+			pulse_diag_error(r->diag, "bad_value", pulse_path_key(r->scratch, path, "tolerate"), NULL,
+							 "must be a number from 0 to 1");
+	}
+}
+
+static void
+key_repeat(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
+{
+	static const char *const keys[] = {"body", "while", "max", NULL};
+	PulseNode *n = r->graph->nodes[node];
+	const PulseJson *members[4];
+	const char *again = pulse_path_key(r->scratch, path, "while");
+
+	n->kind = PULSE_KIND_REPEAT;
+	if (!read_members(r, value, path, "an object with the keys \"body\", \"while\" and \"max\"", keys, 3, members))
+		return;
+	(void) read_whole(r, members[2], pulse_path_key(r->scratch, path, "max"), 1, PULSE_MAX_ROUNDS,
+					  &n->max_rounds);
+	if (members[1]->type != PULSE_JSON_STRING)
+	{
+		pulse_diag_error(r->diag, "wrong_type", again, "Write the expression as a text.",
+						 "must be an expression, not %s", pulse_json_type_name(members[1]));
+		return;
+	}
+	n->body = pulse_body_read(r, node, members[0], pulse_path_key(r->scratch, path, "body"),
+							  PULSE_SCOPE_ROUND, members[1], again);
+}
+
+static void
+key_workflow(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
+{
+	r->graph->nodes[node]->kind = PULSE_KIND_WORKFLOW;
+	r->graph->nodes[node]->name = read_name(r, value, path, "a workflow");
+}
+
+static void
+key_version(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
+{
+	(void) read_whole(r, value, path, 1, PG_INT32_MAX, &r->graph->nodes[node]->version);
+}
+
+static void
+key_result(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
+{
+	if (value->type == PULSE_JSON_BOOL)
+		r->graph->nodes[node]->result = value->u.boolean;
+	else
+		pulse_wrong_type(r, path, value, "true or false");
+}
+
+/* In documents of graphs that have grown: the node behind the instances of a composite. */
+static void
+key_collect(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
+{
+	PulseNode *n = r->graph->nodes[node];
+	int at = value->type == PULSE_JSON_STRING ? pulse_graph_find(r->graph, value->u.text, value->len) : -1;
+
+	n->kind = PULSE_KIND_COLLECT;
+	n->run_on_skip = true;
+	if (r->form != PULSE_GRAPH_LIVE)
+		pulse_diag_error(r->diag, "unknown_key", path, NULL,
+						 "a collecting node is made when its composite node runs");
+	else if (at < 0 || at == node)
+		pulse_diag_error(r->diag, "unknown_node", path, NULL, "must be the id of a composite node");
+	else
+		n->collects = at;
+}
+
 static void
 key_later(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
 {
@@ -243,7 +462,7 @@ key_later(PulseGraphReader *r, int node, const PulseJson *value, const char *pat
 	(void) node;
 	(void) value;
 	pulse_diag_error(r->diag, "kind_unavailable", path,
-					 "Available kinds are action, pure, delay, until, signal and noop.",
+					 "Available kinds are action, pure, delay, until, signal, noop, choose, map, repeat and workflow.",
 					 "this version of pulse does not have nodes of kind \"%s\" yet",
 					 dot != NULL ? dot + 1 : path);
 }
@@ -444,50 +663,34 @@ key_description(PulseGraphReader *r, int node, const PulseJson *value, const cha
 	r->graph->nodes[node]->description = read_text(r, value, path);
 }
 
-/* Checked and kept in the document; rewrites themselves come later. */
 static void
 key_rewrite(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
 {
 	static const char *const keys[] = {"max_reexecutions", "on_exhausted", NULL};
 	static const char *const words[] = {"fail", "degrade", NULL};
 
-	(void) node;
-	if (value->type != PULSE_JSON_OBJECT)
-	{
-		pulse_wrong_type(r, path, value, "an object");
-		return;
-	}
-	for (uint32 i = 0; i < value->len; i++)
-	{
-		const PulseJsonPair *pair = &value->u.pairs[i];
-		const char *at = pulse_path_key(r->scratch, path, pair->key);
-		int64 n;
-		int which;
+	PulseNode *n = r->graph->nodes[node];
+	const PulseJson *members[3];
+	int which;
 
-		if (strcmp(pair->key, "max_reexecutions") == 0)
-		{
-			if (!pulse_json_as_int(pair->value, &n) || n < 0 || n > MAX_REEXECUTIONS)
-				pulse_diag_error(r->diag, "bad_value", at, NULL,
-								 "must be a whole number from 0 to %d", MAX_REEXECUTIONS);
-		}
-		else if (strcmp(pair->key, "on_exhausted") == 0)
-			(void) read_word(r, pair->value, at, words, "\"fail\" or \"degrade\"", &which);
-		else
-			pulse_diag_error(r->diag, "unknown_key", at,
-							 pulse_hint_word(r, pair->key, keys),
-							 "unknown key %s", pulse_quote(r, pair->key, pair->key_len));
-	}
+	if (!read_members(r, value, path, "an object", keys, 0, members))
+		return;
+	if (members[0] != NULL)
+		(void) read_whole(r, members[0], pulse_path_key(r->scratch, path, keys[0]), 0, MAX_REEXECUTIONS,
+						  &n->max_reexecutions);
+	if (members[1] != NULL &&
+		read_word(r, members[1], pulse_path_key(r->scratch, path, keys[1]), words, "\"fail\" or \"degrade\"", &which))
+		n->degrade = which == 1;
 }
 
-/* Belongs to `repeat` only, which is not there yet. */
 static void
 key_on_exhausted(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
 {
 	static const char *const words[] = {"fail", "complete", NULL};
 	int which;
 
-	(void) node;
-	(void) read_word(r, value, path, words, "\"fail\" or \"complete\"", &which);
+	if (read_word(r, value, path, words, "\"fail\" or \"complete\"", &which))
+		r->graph->nodes[node]->exhausted_completes = which == 1;
 }
 
 static const NodeKey node_keys[] = {
@@ -498,25 +701,35 @@ static const NodeKey node_keys[] = {
 	{"signal", K_SIGNAL, K_SIGNAL, K_ANY, key_signal},
 	{"noop", K_NOOP, K_NOOP, K_ANY, key_noop},
 	{"emit", K_LATER, K_LATER, K_ANY, key_later},
-	{"choose", K_LATER, K_LATER, K_ANY, key_later},
-	{"map", K_LATER, K_LATER, K_ANY, key_later},
-	{"repeat", K_LATER, K_LATER, K_ANY, key_later},
-	{"workflow", K_LATER, K_LATER, K_ANY, key_later},
+	{"choose", K_CHOOSE, K_CHOOSE, K_ANY, key_choose},
+	{"map", K_MAP, K_MAP, K_ANY, key_map},
+	{"repeat", K_REPEAT, K_REPEAT, K_ANY, key_repeat},
+	{"workflow", K_WORKFLOW, K_WORKFLOW, K_ANY, key_workflow},
+	{"collect", K_COLLECT, K_COLLECT, K_ANY, key_collect},
 
 	{"after", 0, K_ANY, K_ANY, key_after},
 	{"when", 0, K_ANY, K_ANY, key_when},
-	{"input", 0, K_ANY, K_ACTION | K_LATER, key_input},
-	{"retry", 0, K_ANY, K_ACTION | K_LATER, key_retry},
-	{"timeout", 0, K_ANY, K_ACTION | K_SIGNAL | K_LATER, key_timeout},
-	{"total_timeout", 0, K_ANY, K_ACTION | K_LATER, key_total_timeout},
+	{"input", 0, K_ANY, K_ACTION | K_WORKFLOW | K_LATER, key_input},
+	{"retry", 0, K_ANY, K_ACTION | K_WORKFLOW | K_LATER, key_retry},
+	{"timeout", 0, K_ANY, K_ACTION | K_SIGNAL | K_WORKFLOW | K_LATER, key_timeout},
+	{"total_timeout", 0, K_ANY, K_ACTION | K_WORKFLOW | K_LATER, key_total_timeout},
 	{"on_error", 0, K_ANY, K_ANY, key_on_error},
 	{"on_skip", 0, K_ANY, K_ANY, key_on_skip},
 	{"config", 0, K_ANY, K_ACTION | K_LATER, key_config},
 	{"description", 0, K_ANY, K_ANY, key_description},
 	{"rewrite", 0, K_ACTION, K_ANY, key_rewrite},
 	{"on_timeout", 0, K_SIGNAL, K_ANY, key_on_timeout},
-	{"on_exhausted", 0, K_LATER, K_ANY, key_on_exhausted},
+	{"on_exhausted", 0, K_REPEAT, K_ANY, key_on_exhausted},
+	{"result", 0, K_PURE, K_ANY, key_result},
+	{"version", 0, K_WORKFLOW, K_ANY, key_version},
 };
+
+/* The kind of a key that belongs to one only. */
+static const char *
+kind_word(int kinds)
+{
+	return kinds == K_ACTION ? "action" : kinds == K_SIGNAL ? "signal" : kinds == K_PURE ? "pure" : kinds == K_WORKFLOW ? "workflow" : "repeat";
+}
 
 static const NodeKey *
 find_key(const char *key)
@@ -571,7 +784,7 @@ find_kind(PulseGraphReader *r, int node, const PulseJson *doc, bool *unknown)
 	}
 	if (first == NULL)
 		pulse_diag_error(r->diag, "no_kind", pulse_node_path(r, node, NULL),
-						 "A node needs one of the keys action, pure, delay, until, signal or noop.",
+						 "A node needs one of the keys action, pure, delay, until, signal, noop, choose, map, repeat or workflow.",
 						 "nothing says what node \"%s\" does",
 						 r->graph->nodes[node]->id);
 	return kind;
@@ -611,8 +824,7 @@ pulse_node_read(PulseGraphReader *r, int node)
 		{
 			pulse_diag_error(r->diag, "key_not_allowed", path, NULL,
 							 "\"%s\" is a key of %s nodes only", key->key,
-							 key->allowed == K_ACTION ? "action" : key->allowed == K_SIGNAL ? "signal"
-																							: "repeat");
+							 kind_word(key->allowed));
 			continue;
 		}
 		key->read(r, node, pair->value, path);

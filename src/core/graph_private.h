@@ -58,6 +58,20 @@ typedef struct PulseGraphReader
 	bool anchor_stays;
 	uint8 *above; /* a bit a node of outer: what may be read; made at first use */
 
+	/*
+	 * A body is read (graph_body.c): the reader of the graph around it, and the composite
+	 * node there. Names that are not its own mean nodes outside. Else NULL.
+	 */
+	struct PulseGraphReader *up;
+	int up_node;
+	PulseBody *body;
+	const char *base; /* path of the nodes; NULL: $.nodes */
+	int depth;		  /* of nesting */
+	bool in_map;	  /* $.item and $.index exist */
+	bool in_repeat;	  /* $.round exists */
+	int *total;		  /* nodes, those of bodies included */
+	const char **output_names; /* as ref_names, of what is read by no node */
+
 	const PulseJson **docs; /* definition by node number; NULL: short form */
 
 	PulseGraphEdge *edges;
@@ -122,6 +136,23 @@ extern int pulse_compare_entries(const void *a, const void *b);
 
 /* Numbers the nodes in id order; entries are sorted. */
 extern bool pulse_make_nodes(PulseGraphReader *r, const PulseNodeEntry *entries, int n);
+
+/* False, with a finding, if it is no id that a node may have. */
+extern bool pulse_check_id(PulseGraphReader *r, const char *path, const char *id, size_t len,
+						   PulseGraphForm form);
+
+/*
+ * graph_body.c: the fragment of a composite node, read and checked; NULL, with findings, if
+ * there is anything wrong. again: the text of `while`, or NULL. The document must live as
+ * long as the graph.
+ */
+extern PulseBody *pulse_body_read(PulseGraphReader *up, int node, const PulseJson *document,
+								  const char *path, PulseScopeKind kind,
+								  const PulseJson *again, const char *again_path);
+
+/* Index of a name in the outer names of the body that is read. */
+extern int pulse_body_outer(PulseGraphReader *r, const PulseRefUse *use, const char *name);
+extern void pulse_body_outer_all(PulseGraphReader *r, const PulseRefUse *use);
 
 /* graph_node.c: fills graph->nodes[node] from its definition. */
 extern void pulse_node_read(PulseGraphReader *r, int node);

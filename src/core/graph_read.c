@@ -107,9 +107,9 @@ pulse_compare_entries(const void *a, const void *b)
 
 /* What is wrong with an id, or NULL. */
 static const char *
-id_fault(PulseGraphReader *r, const char *id, size_t len)
+id_fault(PulseGraphReader *r, const char *id, size_t len, PulseGraphForm form)
 {
-	size_t max = r->form == PULSE_GRAPH_LIVE ? PULSE_MAX_LIVE_ID : PULSE_MAX_ID;
+	size_t max = form == PULSE_GRAPH_LIVE ? PULSE_MAX_LIVE_ID : PULSE_MAX_ID;
 
 	if (len == 0)
 		return "a node id cannot be empty";
@@ -125,7 +125,7 @@ id_fault(PulseGraphReader *r, const char *id, size_t len)
 			continue;
 		if (c == ':')
 		{
-			if (r->form == PULSE_GRAPH_LIVE)
+			if (form == PULSE_GRAPH_LIVE)
 				continue;
 			return "\":\" is reserved for ids that are made at run time";
 		}
@@ -135,10 +135,11 @@ id_fault(PulseGraphReader *r, const char *id, size_t len)
 	return NULL;
 }
 
-static bool
-check_id(PulseGraphReader *r, const char *path, const char *id, size_t len)
+bool
+pulse_check_id(PulseGraphReader *r, const char *path, const char *id, size_t len,
+			   PulseGraphForm form)
 {
-	const char *fault = id_fault(r, id, len);
+	const char *fault = id_fault(r, id, len, form);
 
 	if (fault == NULL)
 		return true;
@@ -156,9 +157,11 @@ pulse_make_nodes(PulseGraphReader *r, const PulseNodeEntry *entries, int n)
 	int max = r->form == PULSE_GRAPH_LIVE ? PULSE_MAX_LIVE_NODES : PULSE_MAX_NODES;
 	PulseNode *block;
 
-	if (n > max)
+	if (r->total != NULL)
+		*r->total += n;
+	if ((r->total != NULL ? *r->total : n) > max)
 	{
-		pulse_diag_error(r->diag, "limit_nodes", "$.nodes", NULL,
+		pulse_diag_error(r->diag, "limit_nodes", r->base != NULL ? r->base : "$.nodes", NULL,
 						 "the document has more than %d nodes", max);
 		return false;
 	}
@@ -178,6 +181,9 @@ pulse_make_nodes(PulseGraphReader *r, const PulseNodeEntry *entries, int n)
 		node->delay = -1;
 		node->handler = -1;
 		node->guards = -1;
+		node->collects = -1;
+		node->tolerate = -1;
+		node->max_reexecutions = PULSE_MAX_REEXECUTIONS;
 		pulse_retry_defaults(&node->retry);
 		graph->nodes[i] = node;
 		node->source = entries[i].doc;
@@ -199,8 +205,8 @@ read_nodes(PulseGraphReader *r, const PulseJson *nodes)
 	{
 		const PulseJsonPair *pair = &nodes->u.pairs[i];
 
-		if (!check_id(r, pulse_path_key(r->scratch, "$.nodes", pair->key),
-					  pair->key, pair->key_len))
+		if (!pulse_check_id(r, pulse_path_key(r->scratch, "$.nodes", pair->key),
+							pair->key, pair->key_len, r->form))
 			continue;
 		entries[n].id = pair->key;
 		entries[n].len = pair->key_len;
@@ -225,7 +231,7 @@ static bool
 short_id(PulseGraphReader *r, const PulseJson *item, const char *path)
 {
 	if (item->type == PULSE_JSON_STRING)
-		return check_id(r, path, item->u.text, item->len);
+		return pulse_check_id(r, path, item->u.text, item->len, r->form);
 	pulse_wrong_type(r, path, item, "a node id");
 	r->broken = true;
 	return false;
@@ -508,6 +514,7 @@ pulse_graph_read(const PulseJson *document, PulseGraphForm form, PulseDiag *diag
 	PulseArena *arena;
 	PulseGraph *graph;
 	int errors_before = diag->n_errors;
+	int total = 0;
 	bool ok;
 
 	if (!pulse_check_size(diag, document, form))
@@ -526,6 +533,7 @@ pulse_graph_read(const PulseJson *document, PulseGraphForm form, PulseDiag *diag
 	r->scratch = pulse_arena_create(0);
 	r->form = form;
 	r->max_edges = form == PULSE_GRAPH_LIVE ? PULSE_MAX_LIVE_EDGES : PULSE_MAX_EDGES;
+	r->total = form == PULSE_GRAPH_LIVE ? NULL : &total;
 	r->diag = diag;
 
 	read_document(r, graph->source);

@@ -43,7 +43,8 @@ pulse_path_key(PulseArena *arena, const char *base, const char *key)
 const char *
 pulse_node_path(PulseGraphReader *r, int node, const char *key)
 {
-	const char *path = pulse_path_key(r->scratch, "$.nodes", r->graph->nodes[node]->id);
+	const char *path = pulse_path_key(r->scratch, r->base != NULL ? r->base : "$.nodes",
+									   r->graph->nodes[node]->id);
 
 	return key == NULL ? path : pulse_path_key(r->scratch, path, key);
 }

@@ -170,7 +170,11 @@ check_members(PulseGraphReader *r, const PulseRefUse *use)
 {
 	static const char *const known[] = {"input", "nodes", "config", "run", "event",
 										"item", "index", "round", "error", NULL};
-	bool handler = use->node >= 0 && r->graph->nodes[use->node]->guards >= 0;
+	const PulseNode *node = use->node >= 0 ? r->graph->nodes[use->node] : NULL;
+	bool handler = node != NULL && node->guards >= 0;
+
+	/* made by a growth: what it may read was judged then */
+	bool composed = node != NULL && memchr(node->id, ':', node->id_len) != NULL;
 
 	for (int i = 0; i < use->refs->n_members; i++)
 	{
@@ -195,9 +199,9 @@ check_members(PulseGraphReader *r, const PulseRefUse *use)
 			continue;
 		}
 		if (strcmp(name, "item") == 0 || strcmp(name, "index") == 0)
-			where = "the fragment of a map";
+			where = r->in_map || composed ? NULL : "the fragment of a map";
 		else if (strcmp(name, "round") == 0)
-			where = "the body of a repeat";
+			where = r->in_repeat || composed ? NULL : "the body of a repeat";
 		else if (strcmp(name, "error") == 0 && !handler)
 			where = "an error handler";
 		if (where != NULL)
@@ -502,6 +506,11 @@ resolve(PulseGraphReader *r, const PulseRefUse *use, const char *name, size_t le
 	*ref = pulse_graph_find(r->graph, name, len);
 	if (*ref >= 0)
 		return true;
+	if (r->body != NULL)
+	{
+		*ref = ~pulse_body_outer(r, use, name);
+		return true;
+	}
 	return r->outer != NULL && resolve_outer(r, name, len, ref);
 }
 
@@ -575,7 +584,7 @@ store_refs(PulseGraphReader *r, RefList *list)
 	PulseGraph *graph = r->graph;
 	int *block = pulse_arena_alloc(r->arena, sizeof(int) * (size_t) list->n);
 	int first = 0;
-	bool scoped = r->form == PULSE_GRAPH_LIVE || r->outer != NULL;
+	bool scoped = r->form == PULSE_GRAPH_LIVE || r->outer != NULL || r->body != NULL;
 
 	qsort(list->items, (size_t) list->n, sizeof(Ref), compare_refs);
 	while (first < list->n)
@@ -604,6 +613,7 @@ store_refs(PulseGraphReader *r, RefList *list)
 		{
 			graph->output_refs = block;
 			graph->n_output_refs = count;
+			r->output_names = names;
 		}
 		else
 		{
@@ -633,6 +643,8 @@ pulse_check_refs(PulseGraphReader *r, const int *topo)
 				graph->output_refs_all = true;
 			else
 				graph->nodes[use->node]->refs_all = true;
+			if (r->body != NULL)
+				pulse_body_outer_all(r, use);
 		}
 		for (int i = 0; i < use->refs->n_nodes; i++)
 		{
