@@ -13,7 +13,7 @@
 
 #include "core/local.h"
 
-static char text[16 * 1024 * 1024];
+static char content[16 * 1024 * 1024];
 
 static double
 seconds(void)
@@ -43,10 +43,10 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: local_probe GRAPH.json\n");
 		return 2;
 	}
-	len = fread(text, 1, sizeof(text), file);
+	len = fread(content, 1, sizeof(text), file);
 	fclose(file);
 	pulse_diag_init(&diag, arena);
-	document = pulse_json_parse(arena, text, len, &diag);
+	document = pulse_json_parse(arena, content, len, &diag);
 	graph = document == NULL ? NULL : pulse_graph_read(document, PULSE_GRAPH_DEFINE, &diag);
 	if (graph == NULL)
 	{
