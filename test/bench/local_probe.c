@@ -43,7 +43,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: local_probe GRAPH.json\n");
 		return 2;
 	}
-	len = fread(content, 1, sizeof(text), file);
+	len = fread(content, 1, sizeof(content), file);
 	fclose(file);
 	pulse_diag_init(&diag, arena);
 	document = pulse_json_parse(arena, content, len, &diag);
