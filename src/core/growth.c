@@ -94,6 +94,10 @@ pulse_step_renew(PulseStep *step, PulseRunState *run, int id, const char *anchor
 		cmd->id = record->anchor;
 	}
 	record->detail = detail;
+
+	/* proposals of rounds that are over are forgotten, but not what they have cost */
+	if (run->spent)
+		record->budget_after = pulse_budget_json(&run->budget, step->scratch);
 	pulse_step_admit(step, run, record);
 }
 
@@ -269,6 +273,7 @@ admit(PulseStep *step, PulseRunState *run, int node, const PulseOutcome *o,
 	record->cost = pulse_budget_json(&plan->cost, step->scratch);
 	record->budget_after = pulse_budget_json(&plan->remaining, step->scratch);
 	run->budget = plan->remaining;
+	run->spent = true;
 	pulse_step_admit(step, run, record);
 
 	pulse_step_seal(step, run);

@@ -240,6 +240,7 @@ pulse_state_replay(PulseRunState *run, const PulseGrowthRecord *records, int n,
 			pulse_scope_add_record(graph->nodes[anchor]->scope, record->id);
 	}
 	pulse_diag_init(&diag, arena);
+	run->spent = spent != NULL;
 	if (spent != NULL && !pulse_budget_read(spent->budget_after, "$", arena, &run->budget, &diag))
 	{
 		*why = pulse_arena_printf(arena, "the budget left by rewrite %d cannot be read", spent->id);

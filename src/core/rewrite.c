@@ -14,6 +14,7 @@
 
 #include "core/rewrite.h"
 
+#include "core/graph_lower.h"
 #include "core/suggest.h"
 
 static const char *const form_names[] = {
@@ -354,6 +355,8 @@ read_definitions(Planner *p, PulseDiag *diag)
 	r->outer = p->graph;
 	r->anchor = p->anchor;
 	r->anchor_stays = !p->replace;
+	r->in_map = pulse_scope_of(p->graph->nodes[p->anchor], PULSE_SCOPE_ITEM) != NULL;
+	r->in_repeat = pulse_scope_of(p->graph->nodes[p->anchor], PULSE_SCOPE_ROUND) != NULL;
 
 	for (uint32 i = 0; i < nodes->len; i++)
 		entries[i] = (PulseNodeEntry){ nodes->u.pairs[i].key, nodes->u.pairs[i].key_len,

@@ -107,6 +107,7 @@ typedef struct PulseRunState
 
 	/* rewrites */
 	PulseBudget budget; /* left; no dimension is missing */
+	bool spent;			/* some of it is spent */
 	int revision;		/* of the graph; 0: as defined */
 	int n_records;		/* id of the last growth recorded (replay.h) */
 
