@@ -85,7 +85,7 @@ STORE = access_store batch_store child_store discover_store fact_store growth_st
 	load_store look_store part_store registry_store rows rowset spi stamp submit_store workflow_store
 ENGINE = body cache call careful children collect engine hosts stream test_driver work write
 WORKER = block launcher ownership shmem surroundings team utility_hook wake worker
-API = access args define draw facts health hosts local look pulse_test rewrite submit wait why
+API = access args define draw facts grown health hosts local look pulse_test rewrite submit wait why
 CLI = findings input pulse_run run_job run_main
 
 CORE_SRC = $(CORE:%=src/core/%.c)

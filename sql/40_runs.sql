@@ -106,10 +106,16 @@ CREATE FUNCTION pulse.why(
 COMMENT ON FUNCTION pulse.why(uuid) IS
 	'Why a run is not moving: a row for each thing that it waits for, with what to do about it. Level read.';
 
+CREATE FUNCTION pulse.run_graph(run uuid, revision integer DEFAULT NULL) RETURNS jsonb
+	LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'pulse_sql_run_graph';
+COMMENT ON FUNCTION pulse.run_graph(uuid, integer) IS
+	'The graph of a run at a revision, by default the last, checked against the hash that was stored with it. Level read.';
+
 CREATE FUNCTION _pulse.run_nodes(
 	run uuid,
 	OUT node text, OUT kind text, OUT name text, OUT status text, OUT reason text,
-	OUT blocked_by text[], OUT attempt integer, OUT tries integer, OUT activation uuid,
+	OUT blocked_by text[], OUT rewrite integer, OUT proposer text, OUT child uuid,
+	OUT attempt integer, OUT tries integer, OUT activation uuid,
 	OUT output jsonb, OUT error jsonb, OUT progress jsonb, OUT cost jsonb,
 	OUT outcome_unknown boolean, OUT action_version text,
 	OUT due timestamptz, OUT total_deadline timestamptz,
@@ -118,3 +124,8 @@ CREATE FUNCTION _pulse.run_nodes(
 	LANGUAGE c STABLE ROWS 10 AS 'MODULE_PATHNAME', 'pulse_sql_run_nodes';
 COMMENT ON FUNCTION _pulse.run_nodes(uuid) IS
 	'Rows of pulse.nodes for one run: what is stored, and what follows from it for the other nodes of the graph.';
+
+CREATE FUNCTION _pulse.node_name(run uuid, node text) RETURNS text
+	LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'pulse_sql_node_name';
+COMMENT ON FUNCTION _pulse.node_name(uuid, text) IS
+	'Action, signal or workflow that a node of a run names, also one that its graph has grown by.';

@@ -29,7 +29,19 @@ SELECT
 	coalesce(r.started_at, (SELECT pg_catalog.min(n.started_at) FROM _pulse.node n WHERE n.run = r.id)) AS started_at,
 	r.ended_at AS ended_at,
 	r.traceparent AS traceparent,
-	r.budget AS budget
+	r.budget AS budget,
+	r.parent AS parent,
+	r.parent_node AS parent_node,
+	coalesce(r.depth, 0)::smallint AS depth,
+	(SELECT coalesce(pg_catalog.max(g.revision), 0) FROM _pulse.rewrite g WHERE g.run = r.id) AS revision,
+	coalesce(
+		(SELECT g.budget_after FROM _pulse.rewrite g
+			WHERE g.run = r.id AND g.revision IS NOT NULL AND g.budget_after IS NOT NULL
+			ORDER BY g.revision DESC LIMIT 1),
+		'{"nodes": 16, "edges": 32, "depth": 6, "frontier": 4, "operations": 4}'::jsonb
+			|| coalesce((SELECT w.graph -> 'budget' FROM _pulse.workflow w
+				WHERE w.tenant = r.tenant AND w.name = r.workflow AND w.version = r.version), '{}')
+			|| coalesce(r.budget, '{}')) AS remaining_budget
 FROM _pulse.run r
 WHERE r.tenant = ANY ((SELECT pulse.readable_tenants())::text[])
 		OR (SELECT '*' = ANY (pulse.readable_tenants()));
@@ -53,6 +65,11 @@ COMMENT ON COLUMN pulse.runs.started_at IS 'When it was taken up.';
 COMMENT ON COLUMN pulse.runs.ended_at IS 'When it ended.';
 COMMENT ON COLUMN pulse.runs.traceparent IS 'W3C trace context of the submitter.';
 COMMENT ON COLUMN pulse.runs.budget IS 'Budget of rewrites, if one was submitted.';
+COMMENT ON COLUMN pulse.runs.parent IS 'Run that has started it, or NULL.';
+COMMENT ON COLUMN pulse.runs.parent_node IS 'Node of that run which waits for it.';
+COMMENT ON COLUMN pulse.runs.depth IS 'How many runs are above it: 0 for one that was submitted.';
+COMMENT ON COLUMN pulse.runs.revision IS 'Revision of its graph: 0 as defined, and one more each time it grew.';
+COMMENT ON COLUMN pulse.runs.remaining_budget IS 'What is left for rewrites.';
 
 CREATE VIEW pulse.nodes WITH (security_barrier) AS
 SELECT
@@ -63,6 +80,9 @@ SELECT
 	n.status AS status,
 	n.reason AS reason,
 	n.blocked_by AS blocked_by,
+	n.rewrite AS rewrite,
+	n.proposer AS proposer,
+	n.child AS child,
 	n.attempt AS attempt,
 	n.tries AS tries,
 	n.activation AS activation,
@@ -84,11 +104,14 @@ WHERE r.tenant = ANY ((SELECT pulse.readable_tenants())::text[])
 COMMENT ON VIEW pulse.nodes IS 'Nodes of runs, also those that have not been reached; fast for one run, for all runs it reads every graph.';
 COMMENT ON COLUMN pulse.nodes.run IS 'The run.';
 COMMENT ON COLUMN pulse.nodes.node IS 'Id of the node in the graph.';
-COMMENT ON COLUMN pulse.nodes.kind IS 'action, pure, delay, signal or noop.';
-COMMENT ON COLUMN pulse.nodes.name IS 'Action or signal it names.';
+COMMENT ON COLUMN pulse.nodes.kind IS 'action, pure, delay, signal, noop, choose, map, repeat, workflow, or collect: the end of one of the three before it.';
+COMMENT ON COLUMN pulse.nodes.name IS 'Action, signal or workflow it names.';
 COMMENT ON COLUMN pulse.nodes.status IS 'pending, running, waiting, interrupted, completed, rewritten, skipped or failed.';
 COMMENT ON COLUMN pulse.nodes.reason IS 'What it waits for, or why it was skipped, interrupted or failed without having run (closure).';
 COMMENT ON COLUMN pulse.nodes.blocked_by IS 'Direct predecessors that hold up a pending node.';
+COMMENT ON COLUMN pulse.nodes.rewrite IS 'Rewrite that has brought it (pulse.rewrites); NULL: the workflow has it.';
+COMMENT ON COLUMN pulse.nodes.proposer IS 'Node that proposed that rewrite, or was lowered.';
+COMMENT ON COLUMN pulse.nodes.child IS 'Run that it has started.';
 COMMENT ON COLUMN pulse.nodes.attempt IS 'Number of the last attempt; never restarts.';
 COMMENT ON COLUMN pulse.nodes.tries IS 'Attempts that the retry policy has counted.';
 COMMENT ON COLUMN pulse.nodes.activation IS 'Id of the activation; its idempotency key is act_<activation>.';
@@ -130,7 +153,7 @@ COMMENT ON COLUMN pulse.attempts.run IS 'The run.';
 COMMENT ON COLUMN pulse.attempts.node IS 'The node.';
 COMMENT ON COLUMN pulse.attempts.attempt IS 'Number of the attempt, also its fencing number.';
 COMMENT ON COLUMN pulse.attempts.activation IS 'Activation it was made for.';
-COMMENT ON COLUMN pulse.attempts.outcome IS 'succeeded, running, failed, unknown, timed_out, held, lost, interrupted or late.';
+COMMENT ON COLUMN pulse.attempts.outcome IS 'succeeded, running, failed, unknown, timed_out, held, lost, interrupted, late or rejected (a rewrite).';
 COMMENT ON COLUMN pulse.attempts.class IS 'Class of the error.';
 COMMENT ON COLUMN pulse.attempts.code IS 'Code that the host gave.';
 COMMENT ON COLUMN pulse.attempts.http_status IS 'HTTP status of the answer.';
@@ -206,7 +229,12 @@ SELECT
 	n.run AS run,
 	n.node AS node,
 	n.reason AS waits_for,
-	coalesce(w.graph -> 'nodes' -> n.node ->> 'signal', w.graph -> 'nodes' -> n.node ->> 'action') AS name,
+	coalesce(n.memo ->> 'signal', CASE
+		WHEN w.graph -> 'nodes' ? n.node THEN coalesce(w.graph -> 'nodes' -> n.node ->> 'signal',
+			w.graph -> 'nodes' -> n.node ->> 'action', w.graph -> 'nodes' -> n.node ->> 'workflow')
+		ELSE _pulse.node_name(n.run, n.node)
+	END) AS name,
+	CASE WHEN n.reason = 'child' THEN n.activation END AS child,
 	n.due AS due,
 	n.started_at AS since,
 	n.error AS error,
@@ -223,8 +251,9 @@ WHERE n.status = 'waiting' AND r.status IN ('pending', 'paused')
 COMMENT ON VIEW pulse.waiting IS 'Nodes of live runs that wait for something.';
 COMMENT ON COLUMN pulse.waiting.run IS 'The run.';
 COMMENT ON COLUMN pulse.waiting.node IS 'The node.';
-COMMENT ON COLUMN pulse.waiting.waits_for IS 'signal, timer, retry, host or operator.';
-COMMENT ON COLUMN pulse.waiting.name IS 'Signal or action it names.';
+COMMENT ON COLUMN pulse.waiting.waits_for IS 'signal, timer, retry, host, operator or child.';
+COMMENT ON COLUMN pulse.waiting.name IS 'Signal, action or workflow that it waits for.';
+COMMENT ON COLUMN pulse.waiting.child IS 'Run that it waits for.';
 COMMENT ON COLUMN pulse.waiting.due IS 'When its timer is due.';
 COMMENT ON COLUMN pulse.waiting.since IS 'When the node was first activated.';
 COMMENT ON COLUMN pulse.waiting.error IS 'Last error.';
@@ -264,6 +293,67 @@ COMMENT ON COLUMN pulse.failed_runs.error IS 'The error in full.';
 COMMENT ON COLUMN pulse.failed_runs.labels IS 'Labels, as submitted.';
 COMMENT ON COLUMN pulse.failed_runs.submitted_at IS 'When it was submitted.';
 COMMENT ON COLUMN pulse.failed_runs.ended_at IS 'When it ended.';
+
+CREATE VIEW pulse.rewrites WITH (security_barrier) AS
+SELECT
+	g.run AS run,
+	g.id AS rewrite,
+	g.revision AS revision,
+	g.form::text AS form,
+	CASE
+		WHEN g.revision IS NULL THEN 'rejected'
+		WHEN g.form IN ('choose', 'map', 'repeat') THEN 'lowered'
+		ELSE 'admitted'
+	END AS state,
+	g.anchor AS anchor,
+	g.activation AS activation,
+	g.attempt AS attempt,
+	g.at AS at,
+	g.rewrite AS proposal,
+	g.detail AS detail,
+	g.output AS output,
+	g.cost AS cost,
+	g.budget_before AS budget_before,
+	g.budget_after AS budget_after,
+	g.code AS code,
+	g.reason AS reason,
+	g.errors AS errors,
+	g.exceeded AS exceeded,
+	g.hash AS hash,
+	CASE WHEN g.revision IS NOT NULL AND pg_catalog.jsonb_typeof(g.rewrite -> 'fragment' -> 'nodes') = 'object'
+		THEN ARRAY(SELECT g.anchor || ':' || k.id
+			FROM pg_catalog.jsonb_object_keys(g.rewrite -> 'fragment' -> 'nodes') AS k(id)
+			ORDER BY k.id COLLATE "C")
+	END AS nodes,
+	r.workflow AS workflow,
+	r.tenant AS tenant
+FROM _pulse.rewrite g JOIN _pulse.run r ON r.id = g.run
+WHERE r.tenant = ANY ((SELECT pulse.readable_tenants())::text[])
+		OR (SELECT '*' = ANY (pulse.readable_tenants()));
+COMMENT ON VIEW pulse.rewrites IS 'How graphs of runs have grown: rewrites that were proposed, admitted or not, and composite nodes that were lowered.';
+COMMENT ON COLUMN pulse.rewrites.run IS 'The run.';
+COMMENT ON COLUMN pulse.rewrites.rewrite IS 'Number within the run, in order of time.';
+COMMENT ON COLUMN pulse.rewrites.revision IS 'Revision of the graph that it made; NULL: rejected.';
+COMMENT ON COLUMN pulse.rewrites.form IS 'replace, retain, append, reject (the host gave up what it was doing), choose, map or repeat.';
+COMMENT ON COLUMN pulse.rewrites.state IS 'admitted, rejected, or lowered: written by the author of the workflow, so nobody was asked.';
+COMMENT ON COLUMN pulse.rewrites.anchor IS 'Node that proposed it, or was lowered.';
+COMMENT ON COLUMN pulse.rewrites.activation IS 'Activation that proposed it.';
+COMMENT ON COLUMN pulse.rewrites.attempt IS 'Attempt that proposed it; NULL: no host was called.';
+COMMENT ON COLUMN pulse.rewrites.at IS 'When.';
+COMMENT ON COLUMN pulse.rewrites.proposal IS 'The rewrite, as proposed.';
+COMMENT ON COLUMN pulse.rewrites.detail IS 'Lowered: the branch, the items or the round.';
+COMMENT ON COLUMN pulse.rewrites.output IS 'Output that came with the proposal.';
+COMMENT ON COLUMN pulse.rewrites.cost IS 'What it costs of each dimension of the budget.';
+COMMENT ON COLUMN pulse.rewrites.budget_before IS 'What was left then.';
+COMMENT ON COLUMN pulse.rewrites.budget_after IS 'What was left after it.';
+COMMENT ON COLUMN pulse.rewrites.code IS 'Why it was rejected: rewrite_invalid, budget_exceeded or rejected_by_host.';
+COMMENT ON COLUMN pulse.rewrites.reason IS 'What the host said, if it was the one who rejected.';
+COMMENT ON COLUMN pulse.rewrites.errors IS 'What is not valid about it.';
+COMMENT ON COLUMN pulse.rewrites.exceeded IS 'Dimensions of the budget that it exceeds, with what is left.';
+COMMENT ON COLUMN pulse.rewrites.hash IS 'Hash of the structure of the graph at its revision.';
+COMMENT ON COLUMN pulse.rewrites.nodes IS 'Nodes that an admitted rewrite has brought.';
+COMMENT ON COLUMN pulse.rewrites.workflow IS 'Workflow of the run.';
+COMMENT ON COLUMN pulse.rewrites.tenant IS 'Tenant of the run.';
 
 CREATE VIEW pulse.workflows WITH (security_barrier) AS
 SELECT

@@ -24,9 +24,9 @@ typedef struct Drawing
 	StringInfoData out;
 } Drawing;
 
-/* Frees nothing: what the kernel holds goes with the transaction. */
+/* Frees nothing: what the kernel holds goes with the transaction. run may be NULL. */
 static void
-draw_graph(Drawing *d, const PulseGraph *graph, const PulseStatus *status)
+draw_graph(Drawing *d, const PulseGraph *graph, const PulseDrawRun *run)
 {
 	if (!pulse_draw_fits(graph, d->format))
 		ereport(ERROR,
@@ -35,7 +35,10 @@ draw_graph(Drawing *d, const PulseGraph *graph, const PulseStatus *status)
 				 errdetail("It has %d nodes, svg is drawn of %d at most.",
 						   graph->n_nodes, PULSE_DRAW_SVG_MAX),
 				 errhint("Use the format dot, and Graphviz.")));
-	pulse_draw(&d->out, graph, status, d->format);
+	if (run == NULL)
+		pulse_draw(&d->out, graph, NULL, d->format);
+	else
+		pulse_draw_run(&d->out, graph, run, d->format);
 }
 
 static void
@@ -77,12 +80,38 @@ draw_json_text(Drawing *d, const char *text)
 	draw_json(d, arena, pulse_json_parse_strict(arena, text, len, &diag), &diag);
 }
 
+/* With who has added what, and the runs that its nodes have started. */
 static void
-draw_run(Drawing *d, const pg_uuid_t *run)
+draw_run(Drawing *d, const pg_uuid_t *id)
 {
-	PulseRunNodes *nodes = pulse_look_nodes(run);
+	PulseRunNodes *nodes = pulse_look_nodes(id);
+	size_t		n = (size_t) Max(nodes->graph->n_nodes, 1);
+	const char **notes = palloc0(sizeof(char *) * n);
+	bool	   *failed = palloc0(sizeof(bool) * n);
+	PulseDrawGrowth *growths = palloc(sizeof(PulseDrawGrowth) * (size_t) Max(nodes->n_growths, 1));
+	PulseDrawRun run = {.status = nodes->shown, .notes = notes, .failed = failed, .growths = growths};
+	PulseChildView *children;
+	int			n_children;
 
-	draw_graph(d, nodes->graph, nodes->shown);
+	for (int i = 0; i < nodes->n_growths; i++)
+	{
+		const PulseGrowthRow *row = &nodes->growths[i];
+
+		if (row->revision > 0)
+			growths[run.n_growths++] = (PulseDrawGrowth) {row->id, row->anchor, row->form};
+	}
+	children = pulse_view_children(id, &n_children);
+	for (int i = 0; i < n_children; i++)
+	{
+		int			at = pulse_graph_find(nodes->graph, children[i].node, strlen(children[i].node));
+
+		if (at >= 0)
+			notes[at] = psprintf("run %s %s", children[i].run, children[i].status);
+	}
+	for (int i = 0; i < nodes->graph->n_nodes; i++)
+		failed[i] = nodes->stored[i] == PULSE_SKIPPED && nodes->reason[i] != NULL &&
+			strcmp(nodes->reason[i], pulse_reason_name(PULSE_REASON_ERROR)) == 0;
+	draw_graph(d, nodes->graph, &run);
 }
 
 static void

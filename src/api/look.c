@@ -121,6 +121,10 @@ read_nodes(const pg_uuid_t *run, const char **damage)
 						   nodes->run.version, nodes->run.workflow);
 		return nodes;
 	}
+	nodes->growths = pulse_load_growths(run, 1, &nodes->n_growths);
+	nodes->graph = pulse_look_grown(nodes->graph, nodes->growths, nodes->n_growths, -1, damage);
+	if (nodes->graph == NULL)
+		return nodes;
 
 	n = (size_t) Max(nodes->graph->n_nodes, 1);
 	nodes->stored = palloc0(sizeof(PulseStatus) * n);
@@ -143,6 +147,26 @@ read_nodes(const pg_uuid_t *run, const char **damage)
 	}
 	derive(nodes);
 	return nodes;
+}
+
+const PulseGrowthRow *
+pulse_look_growth(const PulseRunNodes *nodes, int id)
+{
+	int			low = 0;
+	int			high = nodes->n_growths;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+
+		if (nodes->growths[middle].id == id)
+			return nodes->growths[middle].revision > 0 ? &nodes->growths[middle] : NULL;
+		if (nodes->growths[middle].id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
 }
 
 PulseRunNodes *
@@ -207,7 +231,9 @@ static const PulseNodeColumn node_columns[] = {
 	PULSE_NODE_STARTED_AT, PULSE_NODE_ENDED_AT
 };
 
-#define NODE_VALUES (6 + lengthof(node_columns))
+/* Those before them. */
+#define OWN_VALUES 9
+#define NODE_VALUES (OWN_VALUES + lengthof(node_columns))
 
 static void
 put_columns(const PulseNodeRow *row, Datum *values, bool *nulls)
@@ -218,8 +244,23 @@ put_columns(const PulseNodeRow *row, Datum *values, bool *nulls)
 		bool		flag = node_columns[c] == PULSE_NODE_OUTCOME_UNKNOWN;
 
 		put_column(row, node_columns[c], (Datum) 0, !(counts || flag),
-				   &values[6 + c], &nulls[6 + c]);
+				   &values[OWN_VALUES + c], &nulls[OWN_VALUES + c]);
 	}
+}
+
+/* Where a node comes from, and the run that it has started. */
+static void
+put_provenance(const PulseRunNodes *nodes, int node, Datum *values, bool *nulls)
+{
+	const PulseNode *def = nodes->graph->nodes[node];
+	const PulseGrowthRow *growth = pulse_look_growth(nodes, def->origin);
+	const PulseNodeRow *row = nodes->rows[node];
+
+	nulls[6] = growth == NULL;
+	values[6] = Int32GetDatum(def->origin);
+	values[7] = text_or_null(growth ? growth->anchor : NULL, &nulls[7]);
+	nulls[8] = def->kind != PULSE_KIND_WORKFLOW || row == NULL || row->nulls[PULSE_NODE_ACTIVATION];
+	values[8] = nulls[8] ? (Datum) 0 : row->values[PULSE_NODE_ACTIVATION];
 }
 
 /* A damaged run must not hide all others from a view: its rows, as they are. */
@@ -233,7 +274,7 @@ put_stored(PulseRows *out, const PulseRunNodes *nodes)
 		bool		nulls[NODE_VALUES] = {false};
 
 		values[0] = CStringGetTextDatum(row->node);
-		nulls[1] = nulls[2] = nulls[5] = true;
+		nulls[1] = nulls[2] = nulls[5] = nulls[6] = nulls[7] = nulls[8] = true;
 		values[3] = CStringGetTextDatum(row->status);
 		values[4] = text_or_null(row->reason, &nulls[4]);
 		put_columns(row, values, nulls);
@@ -273,6 +314,7 @@ pulse_sql_run_nodes(PG_FUNCTION_ARGS)
 		values[3] = CStringGetTextDatum(pulse_status_name(nodes->shown[i]));
 		values[4] = text_or_null(nodes->reason[i], &nulls[4]);
 		values[5] = blocked_by(nodes, i, &nulls[5]);
+		put_provenance(nodes, i, values, nulls);
 		put_columns(nodes->rows[i], values, nulls);
 		pulse_rows_add(&out, values, nulls);
 	}
@@ -383,16 +425,22 @@ timeline(const pg_uuid_t *run, const PulseRunNodes *nodes, int *n)
 	Line	   *lines = MemoryContextAllocHuge(CurrentMemoryContext,
 											   sizeof(Line) * ((size_t) n_rows + (size_t) graph->n_nodes));
 
+	*n = 0;
 	for (int i = 0; i < n_rows; i++)
 	{
 		int			at = rows[i].node ? pulse_graph_find(graph, rows[i].node, strlen(rows[i].node)) : -1;
+		Line	   *line = &lines[*n];
 
-		lines[i].row = rows[i];
-		lines[i].depth = at >= 0 ? depth[at] : 0;
+		/* that it was lowered says more */
+		if (at >= 0 && rows[i].order == PULSE_LINE_NODE_ENDED &&
+			pulse_kind_composite(graph->nodes[at]->kind) && nodes->stored[at] == PULSE_REWRITTEN)
+			continue;
+		line->row = rows[i];
+		line->depth = at >= 0 ? depth[at] : 0;
 		if (at >= 0 && rows[i].order == PULSE_LINE_NODE_STARTED && rows[i].detail == NULL)
-			lines[i].row.detail = what_it_does(graph->nodes[at]);
+			line->row.detail = what_it_does(graph->nodes[at]);
+		(*n)++;
 	}
-	*n = n_rows;
 	for (int i = 0; nodes->run.has_ended_at && i < graph->n_nodes; i++)
 	{
 		if (nodes->shown[i] == nodes->stored[i] && nodes->stored[i] != PULSE_INTERRUPTED)

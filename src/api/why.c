@@ -23,6 +23,8 @@ typedef struct Why
 {
 	PulseRows	rows;
 	PulseRunNodes *nodes;
+	PulseChildView *children;
+	int			n_children;
 	PulseArena *arena;
 	char	   *id;				/* of the run, as text */
 	TimestampTz now;
@@ -169,12 +171,64 @@ host_cause(Why *why, const PulseNode *def, const PulseNodeRow *row)
 					 error ? error : "it was not available", next), NULL);
 }
 
+/* A node that waits for the run it has started. */
+static void
+child_cause(Why *why, const PulseNode *def)
+{
+	for (int i = 0; i < why->n_children; i++)
+	{
+		const PulseChildView *child = &why->children[i];
+
+		if (strcmp(child->node, def->id) != 0)
+			continue;
+		put(why, def->id, "waiting", "child",
+			psprintf("run %s of workflow \"%s\" is %s", child->run, def->name, child->status),
+			psprintf("SELECT * FROM pulse.why('%s');", child->run));
+		return;
+	}
+	put(why, def->id, "waiting", "child", psprintf("a run of workflow \"%s\"", def->name), NULL);
+}
+
+/* Items of maps that may not start yet: one row a map. */
+static void
+parallel_causes(Why *why)
+{
+	const PulseRunNodes *nodes = why->nodes;
+	const PulseGraph *graph = nodes->graph;
+	bool	   *begun = palloc0(sizeof(bool) * (size_t) Max(graph->n_scopes, 1));
+	int		   *held = palloc0(sizeof(int) * (size_t) Max(graph->n_nodes, 1));
+
+	for (int i = 0; i < graph->n_nodes; i++)
+	{
+		for (const PulseScope *s = graph->nodes[i]->scope; s != NULL; s = s->parent)
+			begun[s->number] |= nodes->shown[i] != PULSE_PENDING;
+	}
+	for (int i = 0; i < graph->n_scopes; i++)
+	{
+		const PulseScope *scope = graph->scopes[i];
+
+		if (scope != NULL && scope->kind == PULSE_SCOPE_ITEM && !begun[i])
+			held[scope->anchor]++;
+	}
+	for (int k = 0; k < graph->n_nodes; k++)
+	{
+		int			i = pulse_graph_at_rank(graph, k);
+		const PulseNode *map = graph->nodes[i];
+
+		if (held[i] > 0 && map->max_parallel > 0)
+			put(why, map->id, pulse_status_name(nodes->shown[i]), "max_parallel",
+				psprintf("%d item%s have not begun: %d may be under way at once", held[i],
+						 held[i] == 1 ? "" : "s", map->max_parallel), NULL);
+	}
+}
+
 static void
 waiting_cause(Why *why, const PulseNode *def, const PulseNodeRow *row)
 {
 	const char *error = node_error(why, row);
 	TimestampTz due = node_due(row);
 	PulseReason reason = PULSE_REASON_NONE;
+	const char *signal = row->signal ? row->signal : def->name;
 
 	if (row->reason != NULL)
 		(void) pulse_reason_parse(row->reason, &reason);
@@ -182,10 +236,13 @@ waiting_cause(Why *why, const PulseNode *def, const PulseNodeRow *row)
 	{
 		case PULSE_REASON_SIGNAL:
 			put(why, def->id, "waiting", "signal",
-				due != 0 ? psprintf("signal \"%s\", until %s", def->name, time_text(due)) :
-				psprintf("signal \"%s\"", def->name),
+				due != 0 ? psprintf("signal \"%s\", until %s", signal, time_text(due)) :
+				psprintf("signal \"%s\"", signal),
 				psprintf("SELECT pulse.signal('%s', %s, '{}');", why->id,
-						 pulse_quoted(def->name)));
+						 pulse_quoted(signal)));
+			break;
+		case PULSE_REASON_CHILD:
+			child_cause(why, def);
 			break;
 		case PULSE_REASON_RETRY:
 			put(why, def->id, "waiting", "retry",
@@ -237,6 +294,7 @@ pulse_sql_why(PG_FUNCTION_ARGS)
 	run = pulse_arg_uuid(fcinfo, 0, "run");
 	why.rows = pulse_rows_begin(fcinfo);
 	why.nodes = pulse_look_nodes(run);
+	why.children = pulse_view_children(run, &why.n_children);
 	why.arena = pulse_arena_create(0);
 	why.id = pulse_uuid_out(run);
 	why.now = pulse_now();
@@ -258,6 +316,7 @@ pulse_sql_why(PG_FUNCTION_ARGS)
 			else if (why.nodes->stored[i] == PULSE_INTERRUPTED)
 				put(&why, def->id, "interrupted", "interrupted", row->reason, NULL);
 		}
+		parallel_causes(&why);
 	}
 	pulse_arena_free(why.arena);
 	return (Datum) 0;

@@ -341,6 +341,7 @@ begin(PulseDrawing *d, const PulseGraph *graph, const PulseDrawRun *run, PulseAr
 	{
 		d->status = run->status;
 		d->notes = run->notes;
+		d->failed = run->failed;
 		d->n_growths = run->n_growths;
 		d->growths = run->growths;
 	}

@@ -51,6 +51,7 @@ typedef struct PulseDrawRun
 {
 	const PulseStatus *status; /* by node */
 	const char *const *notes;  /* by node: what else is to be said of it, or NULL; or NULL */
+	const bool *failed;		   /* by node: it was skipped because of an error; or NULL */
 	int n_growths;			   /* those that were admitted */
 	const PulseDrawGrowth *growths;
 } PulseDrawRun;

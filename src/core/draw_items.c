@@ -50,10 +50,13 @@ find_items(const PulseDrawing *d, PulseArena *arena)
 	}
 	for (int i = 0; d->status != NULL && i < graph->n_nodes; i++)
 	{
+		/* one that the map tolerates has failed all the same */
+		PulseStatus status = d->failed != NULL && d->failed[i] ? PULSE_FAILED : d->status[i];
+
 		for (const PulseScope *s = graph->nodes[i]->scope; s != NULL; s = s->parent)
 		{
-			if (weights[d->status[i]] > weights[items[s->number].status])
-				items[s->number].status = d->status[i];
+			if (weights[status] > weights[items[s->number].status])
+				items[s->number].status = status;
 		}
 	}
 	return items;

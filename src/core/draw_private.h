@@ -30,6 +30,7 @@ typedef struct PulseDrawing
 	const PulseGraph *graph;   /* what is shown of it, by numbers of its own */
 	const PulseStatus *status; /* by node; or NULL */
 	const char *const *notes;  /* by node; or NULL */
+	const bool *failed;		   /* by node of `whole`; or NULL */
 	const char *const *more;   /* by node: the text of one that stands for many items; or NULL */
 
 	const PulseGraph *whole; /* scopes have its numbers */

@@ -27,8 +27,8 @@ static const char *const level_names[] = {"read", "submit", "author", "host", "a
  */
 static const char *const read_routines =
 "pulse.version, pulse.readable_tenants, pulse.validate, pulse.graph, pulse.inspect, pulse.plan_rewrite, pulse.run_local,"
-" pulse.draw, pulse.wait, pulse.result, pulse.timeline, pulse.why,"
-" _pulse.run_nodes, _pulse.worker_stats";
+" pulse.draw, pulse.run_graph, pulse.wait, pulse.result, pulse.timeline, pulse.why,"
+" _pulse.run_nodes, _pulse.node_name, _pulse.worker_stats";
 static const char *const submit_routines =
 "pulse.submit, pulse.signal, pulse.cancel, pulse.pause, pulse.resume, pulse.retry, pulse.run";
 static const char *const author_routines =
@@ -42,7 +42,7 @@ static const char *const admin_routines =
 " pulse.drop_action, pulse.set_credential, pulse.drop_credential";
 static const char *const views =
 "pulse.runs, pulse.nodes, pulse.attempts, pulse.signals, pulse.logs, pulse.waiting,"
-" pulse.failed_runs, pulse.workflows, pulse.hosts, pulse.actions, pulse.stat_now,"
+" pulse.failed_runs, pulse.rewrites, pulse.workflows, pulse.hosts, pulse.actions, pulse.stat_now,"
 " pulse.stat_workers, pulse.stat_hosts";
 
 const char *

@@ -34,6 +34,14 @@
 
 #define LINE(kind) CppAsString2(PULSE_LINE_##kind)
 
+/*
+ * Activations that may be ids of child runs. They are found by the nodes, of which there
+ * are few, since runs have no index by parent.
+ */
+#define CHILD_IDS \
+	"SELECT n.activation AS id FROM _pulse.node n WHERE n.run = $1 AND n.activation IS NOT NULL" \
+	" UNION SELECT a.activation FROM _pulse.attempt a WHERE a.run = $1"
+
 /* One that is to be retried, as somebody has asked, has not ended. */
 #define RUN_ENDED \
 	"(r.status IN ('completed', 'failed', 'cancelled', 'timed_out')" \
@@ -58,7 +66,7 @@ pulse_view_run(const pg_uuid_t *id, PulseRunView *run)
 		" r.start_at, " RUN_STARTED ", r.ended_at,"
 		" (SELECT i.kind FROM _pulse.inbox i WHERE i.part = r.part AND i.run = r.id"
 		" AND i.kind NOT IN ('signal', 'skip') ORDER BY i.xid DESC, i.id DESC LIMIT 1),"
-		" r.error, " RUN_STATUS
+		" r.error, " RUN_STATUS ", w.graph_hash"
 		" FROM _pulse.run r LEFT JOIN _pulse.workflow w"
 		" ON w.tenant = r.tenant AND w.name = r.workflow AND w.version = r.version"
 		" WHERE r.id = $1",
@@ -86,6 +94,7 @@ pulse_view_run(const pg_uuid_t *id, PulseRunView *run)
 		run->asked = pulse_row_text(0, 10, caller);
 		run->error = pulse_row_jsonb(0, 11, caller);
 		run->shown = pulse_row_text(0, 12, caller);
+		run->graph_hash = pulse_row_text(0, 13, caller);
 	}
 	pulse_store_leave(&scope);
 	return found;
@@ -97,7 +106,7 @@ pulse_view_nodes(const pg_uuid_t *run, int *n)
 	static PulseStmt stmt = {
 		"SELECT node, status, reason, attempt, tries, activation, output, error,"
 		" progress, cost, outcome_unknown, action_version, due, total_deadline,"
-		" started_at, ended_at FROM _pulse.node WHERE run = $1",
+		" started_at, ended_at, memo ->> 'signal' FROM _pulse.node WHERE run = $1",
 		1, {UUIDOID}
 	};
 	MemoryContext caller = CurrentMemoryContext;
@@ -116,6 +125,7 @@ pulse_view_nodes(const pg_uuid_t *run, int *n)
 		row->node = pulse_row_text(i, 1, caller);
 		row->status = pulse_row_text(i, 2, caller);
 		row->reason = pulse_row_text(i, 3, caller);
+		row->signal = pulse_row_text(i, PULSE_NODE_COLUMNS + 4, caller);
 		for (int c = 0; c < PULSE_NODE_COLUMNS; c++)
 		{
 			Form_pg_attribute att = TupleDescAttr(SPI_tuptable->tupdesc, c + 3);
@@ -169,6 +179,30 @@ pulse_view_timeline(const pg_uuid_t *run, int *n)
 		" l.node, CASE WHEN l.level = 'operator' THEN l.message ||"
 		" coalesce(', by ' || l.actor, '') ELSE l.level || ': ' || l.message END"
 		" FROM _pulse.log l WHERE l.run = $1"
+		/* how its graph has grown */
+		" UNION ALL SELECT g.at, CASE WHEN g.form IN ('choose', 'map', 'repeat')"
+		" THEN " LINE(LOWERED) " ELSE " LINE(REWRITE) " END,"
+		" CASE WHEN g.form IN ('choose', 'map', 'repeat') THEN 'node lowered'"
+		" WHEN g.revision IS NULL THEN 'rewrite rejected' ELSE 'rewrite admitted' END, g.anchor,"
+		" CASE g.form WHEN 'choose' THEN format('branch %s', (g.detail ->> 'branch')::integer + 1)"
+		" WHEN 'map' THEN format('%s items', jsonb_array_length(g.detail -> 'items'))"
+		" WHEN 'repeat' THEN format('round %s', g.detail ->> 'round')"
+		" ELSE concat_ws(', ', format('rewrite %s (%s)', g.id, g.form),"
+		" CASE WHEN g.revision IS NOT NULL THEN format('%s nodes, revision %s',"
+		" g.cost ->> 'nodes', g.revision) END, g.code,"
+		" (SELECT string_agg(format('%s: %s of %s', x ->> 'dimension', x ->> 'requested',"
+		" x ->> 'remaining'), ', ') FROM jsonb_array_elements(g.exceeded) x),"
+		" g.errors -> 0 ->> 'message', CASE jsonb_typeof(g.reason) WHEN 'string'"
+		" THEN g.reason #>> '{}' ELSE g.reason::text END) END"
+		" FROM _pulse.rewrite g WHERE g.run = $1"
+		/* the runs it has started */
+		" UNION ALL SELECT v.at, v.ord, v.what, c.parent_node,"
+		" format('%s, %s version %s', c.id, c.workflow, c.version) ||"
+		" coalesce(': ' || (v.error ->> 'message'), '')"
+		" FROM (" CHILD_IDS ") AS k JOIN _pulse.run c ON c.id = k.id AND c.parent = $1"
+		" CROSS JOIN LATERAL (VALUES (c.submitted_at, " LINE(CHILD) ", 'child started', NULL::jsonb),"
+		" (c.ended_at, " LINE(CHILD_ENDED) ", 'child ' || c.status, c.error))"
+		" AS v(at, ord, what, error)"
 		") AS t WHERE t.at IS NOT NULL",
 		1, {UUIDOID}
 	};
@@ -190,6 +224,34 @@ pulse_view_timeline(const pg_uuid_t *run, int *n)
 		rows[i].what = pulse_row_text(i, 2, caller);
 		rows[i].node = pulse_row_text(i, 3, caller);
 		rows[i].detail = pulse_row_text(i, 4, caller);
+	}
+	pulse_store_leave(&scope);
+	*n = (int) count;
+	return rows;
+}
+
+PulseChildView *
+pulse_view_children(const pg_uuid_t *run, int *n)
+{
+	static PulseStmt stmt = {
+		"SELECT k.node, r.id::text, " RUN_STATUS " FROM _pulse.node k JOIN _pulse.run r"
+		" ON r.id = k.activation AND r.parent = k.run WHERE k.run = $1",
+		1, {UUIDOID}
+	};
+	MemoryContext caller = CurrentMemoryContext;
+	Datum		arg = UUIDPGetDatum(run);
+	PulseStoreScope scope;
+	PulseChildView *rows;
+	uint64		count;
+
+	pulse_store_enter(&scope);
+	count = pulse_stmt_exec(&stmt, &arg, NULL, true, 0);
+	rows = MemoryContextAllocHuge(caller, sizeof(PulseChildView) * Max(count, 1));
+	for (uint64 i = 0; i < count; i++)
+	{
+		rows[i].node = pulse_row_text(i, 1, caller);
+		rows[i].run = pulse_row_text(i, 2, caller);
+		rows[i].status = pulse_row_text(i, 3, caller);
 	}
 	pulse_store_leave(&scope);
 	*n = (int) count;

@@ -21,6 +21,7 @@ typedef struct PulseRunView
 	char	   *status;			/* as stored */
 	char	   *shown;			/* as pulse.runs shows it */
 	char	   *content_hash;	/* of its graph; NULL: the version is gone */
+	char	   *graph_hash;		/* of the structure; NULL as well */
 	uint64		xid;
 	bool		has_start_at;
 	bool		has_started_at;
@@ -59,6 +60,7 @@ typedef struct PulseNodeRow
 	char	   *node;
 	char	   *status;
 	char	   *reason;			/* or NULL */
+	char	   *signal;			/* that its action suspended it on, or NULL */
 	Datum		values[PULSE_NODE_COLUMNS]; /* large ones still toasted */
 	bool		nulls[PULSE_NODE_COLUMNS];
 } PulseNodeRow;
@@ -71,11 +73,15 @@ extern PulseNodeRow *pulse_view_nodes(const pg_uuid_t *run, int *n);
 #define PULSE_LINE_ACCEPTED		2	/* signals */
 #define PULSE_LINE_OPERATOR		3
 #define PULSE_LINE_NODE_STARTED 4	/* from here by place in the graph */
-#define PULSE_LINE_SETTLED		5
-#define PULSE_LINE_ATTEMPT		6
-#define PULSE_LINE_NODE_ENDED	7
-#define PULSE_LINE_LOG			8
-#define PULSE_LINE_RUN_ENDED	9
+#define PULSE_LINE_CHILD		5
+#define PULSE_LINE_SETTLED		6
+#define PULSE_LINE_CHILD_ENDED	7
+#define PULSE_LINE_ATTEMPT		8
+#define PULSE_LINE_REWRITE		9
+#define PULSE_LINE_NODE_ENDED	10
+#define PULSE_LINE_LOWERED		11
+#define PULSE_LINE_LOG			12
+#define PULSE_LINE_RUN_ENDED	13
 
 typedef struct PulseTimelineRow
 {
@@ -88,6 +94,16 @@ typedef struct PulseTimelineRow
 
 /* In no order. */
 extern PulseTimelineRow *pulse_view_timeline(const pg_uuid_t *run, int *n);
+
+/* A child run that a node of a run has now. */
+typedef struct PulseChildView
+{
+	char	   *node;
+	char	   *run;			/* id of the child */
+	char	   *status;			/* as pulse.runs shows it */
+} PulseChildView;
+
+extern PulseChildView *pulse_view_children(const pg_uuid_t *run, int *n);
 
 /* Status as pulse.runs shows it, output and error, as committed now. */
 typedef struct PulseRunResult
