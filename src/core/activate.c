@@ -71,6 +71,23 @@ need_outputs(PulseStep *step, PulseRunState *run, const int *nodes, int n)
 	}
 }
 
+/*
+ * A composite node that was lowered is known by its collecting node. Only the body of a repeat
+ * sees the node itself, which has the result of the last round.
+ */
+static bool
+stands_back(const PulseRunState *run, const PulseNode *reader, int node)
+{
+	const PulseNode *def = run->graph->nodes[node];
+	const PulseScope *scope = reader != NULL ? reader->scope : NULL;
+
+	if (!pulse_kind_composite(def->kind) || run->nodes[node].status != PULSE_REWRITTEN)
+		return false;
+	while (scope != NULL && scope->anchor != node)
+		scope = scope->parent;
+	return scope == NULL || scope->kind != PULSE_SCOPE_ROUND;
+}
+
 /* The nodes whose outputs $.nodes holds for this node, and by which keys (NULL: their ids). */
 static void
 visible_nodes(PulseStep *step, const PulseRunState *run, int node,
@@ -79,6 +96,7 @@ visible_nodes(PulseStep *step, const PulseRunState *run, int node,
 	const PulseNode *def = run->graph->nodes[node];
 	int *anc;
 	int n_anc;
+	int kept = 0;
 
 	if (!def->refs_all)
 	{
@@ -88,6 +106,12 @@ visible_nodes(PulseStep *step, const PulseRunState *run, int node,
 		return;
 	}
 	pulse_graph_ancestors(run->graph, node, step->scratch, &anc, &n_anc);
+	for (int i = 0; i < n_anc; i++)
+	{
+		if (!stands_back(run, def, anc[i]))
+			anc[kept++] = anc[i];
+	}
+	n_anc = kept;
 	*nodes = anc;
 	*names = NULL;
 	*n = n_anc;
@@ -142,28 +166,20 @@ outputs_object(PulseStep *step, const PulseRunState *run, const int *nodes,
 	PulseJsonPair *pairs = pulse_arena_alloc(step->scratch, sizeof(*pairs) * (size_t) Max(n, 1));
 	uint32 filled = 0;
 
-	/* a composite node and its collecting node go by the same name: the last one counts */
-	for (int pass = 0; pass < 2; pass++)
+	for (int i = 0; i < n; i++)
 	{
-		for (int i = 0; i < n; i++)
-		{
-			const PulseNodeState *s = &run->nodes[nodes[i]];
-			const PulseNode *def = run->graph->nodes[nodes[i]];
+		const PulseNodeState *s = &run->nodes[nodes[i]];
+		const PulseNode *def = pulse_node_shown(run->graph, run->graph->nodes[nodes[i]]);
 
-			if (!pulse_status_has_output(s->status) ||
-				(def->kind == PULSE_KIND_COLLECT) != (pass == 1))
-				continue;
-			def = pulse_node_shown(run->graph, def);
-			pairs[filled] = (PulseJsonPair){ def->id, def->id_len, s->output };
-			if (names != NULL)
-			{
-				pairs[filled].key = names[i];
-				pairs[filled].key_len = (uint32) strlen(names[i]);
-			}
-			filled++;
+		if (!pulse_status_has_output(s->status))
+			continue;
+		pairs[filled] = (PulseJsonPair){ def->id, def->id_len, s->output };
+		if (names != NULL)
+		{
+			pairs[filled].key = names[i];
+			pairs[filled].key_len = (uint32) strlen(names[i]);
 		}
-		if (run->own_graph == NULL)
-			break;
+		filled++;
 	}
 	return pulse_json_object(step->scratch, pairs, filled);
 }
@@ -515,7 +531,7 @@ have_results(PulseStep *step, PulseRunState *run)
 	{
 		for (int i = 0; i < graph->n_nodes; i++)
 		{
-			if (pulse_node_exists(graph->nodes[i]))
+			if (pulse_node_exists(graph->nodes[i]) && !stands_back(run, NULL, i))
 				need_outputs(step, run, &i, 1);
 		}
 	}
@@ -546,7 +562,7 @@ run_output(PulseStep *step, PulseRunState *run, const char **why)
 
 		for (int i = 0; i < graph->n_nodes; i++)
 		{
-			if (pulse_node_exists(graph->nodes[i]))
+			if (pulse_node_exists(graph->nodes[i]) && !stands_back(run, NULL, i))
 				all[n++] = i;
 		}
 		root = context(step, run, NULL, all, NULL, n, NULL);

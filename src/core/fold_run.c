@@ -181,10 +181,42 @@ reset_node(PulseStep *step, PulseRunState *run, int node)
 		pulse_step_touch(step, run, node);
 }
 
+/*
+ * What a failed composite node has given up is tried again: nodes that failed, and those that
+ * were skipped because of them. What has ended by its own rules stays.
+ */
+static void
+reset_scope(PulseStep *step, PulseRunState *run, const PulseScope *scope)
+{
+	for (int i = 0; i < scope->n_nodes; i++)
+	{
+		int node = scope->nodes[i];
+		const PulseNodeState *n = &run->nodes[node];
+
+		if (n->status == PULSE_SKIPPED &&
+			(n->reason == PULSE_REASON_UPSTREAM ||
+			 (n->reason == PULSE_REASON_ERROR &&
+			  run->graph->nodes[node]->on_error == PULSE_ON_ERROR_FAIL)))
+			reset_node(step, run, node);
+	}
+	for (const PulseScope *child = scope->child; child != NULL; child = child->sibling)
+	{
+		if (!pulse_status_terminal(run->nodes[child->out].status))
+			reset_scope(step, run, child);
+	}
+}
+
 /* From the point of failure; keeps every output. */
 static void
 revive(PulseStep *step, PulseRunState *run)
 {
+	for (int i = 0; i < run->graph->n_scopes; i++)
+	{
+		const PulseScope *scope = run->graph->scopes[i];
+
+		if (scope != NULL && run->nodes[scope->out].status == PULSE_FAILED)
+			reset_scope(step, run, scope);
+	}
 	for (int i = 0; i < run->graph->n_nodes; i++)
 	{
 		PulseNodeState *n = &run->nodes[i];
