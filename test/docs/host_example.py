@@ -1,4 +1,4 @@
-"""Starts the host that host-protocol.md shows, and tries whether it does what it says."""
+"""Starts hosts that pages show, and tries whether that of host-protocol.md does what it says."""
 
 import base64
 import hashlib
@@ -21,6 +21,8 @@ class Host:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = "http://127.0.0.1:%d" % self.port
+        with open(program, encoding="utf-8") as source:
+            self.greets = "greetings.hello" in source.read()
         self.database = os.path.join(directory, "host.db")
         self.log = open(os.path.join(directory, "host.log"), "w", encoding="utf-8")
         self.process = subprocess.Popen([sys.executable, program, str(self.port), self.database],

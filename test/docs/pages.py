@@ -22,7 +22,7 @@ A comment in the line before a block says what else is expected of it:
   <!-- docs: status N -->       (sh) ends with this exit status
 
 http://127.0.0.1:8900 stands for the test host; on a page that shows a file host.py, for that
-host, which is started and tried out; see host_example.py. After the pages the reference is
+host, which is started (and tried out if it greets; see host_example.py). After the pages the reference is
 compared with what is installed (see reference.py), and the status table of the host protocol
 is tried (see status_table.py).
 """
@@ -242,7 +242,7 @@ class Page:
         try:
             for block in blocks(self.path):
                 self.block(block)
-            if self.example is not None:
+            if self.example is not None and self.example.greets:
                 host_example.check(self.tap, self.path, self.example)
         finally:
             if self.example is not None:
