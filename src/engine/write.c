@@ -40,11 +40,14 @@ pulse_write_touched(PulseRun *run, int node)
 	run->touched[run->n_touched++] = node;
 }
 
-/* Nothing has happened to it: it needs no row. */
+/* False: there is no such node any more, or nothing has happened to it. */
 static bool
-pristine(const PulseNodeState *n)
+has_row_to_be(const PulseRunState *s, int node)
 {
-	return n->status == PULSE_PENDING && !n->has_row && n->attempt == 0 && !n->has_activation;
+	const PulseNodeState *n = &s->nodes[node];
+
+	return pulse_node_exists(s->graph->nodes[node]) &&
+		(n->status != PULSE_PENDING || n->has_row || n->attempt > 0 || n->has_activation);
 }
 
 static void
@@ -77,7 +80,6 @@ write_node(PulseEngine *e, PulseRun *run, int node)
 		row.error = pulse_jsonb_write(n->error);
 	pulse_writes_node(&e->writes, &row, !n->has_row);
 	n->has_row = true;
-	n->dirty = false;
 	pulse_write_touched(run, node);
 }
 
@@ -338,7 +340,6 @@ pulse_write_commands(PulseEngine *e, PulseRun *run)
 	bool run_written = false;
 	int n_cleared;
 	Cleared *cleared = find_cleared(run, &n_cleared);
-	int node;
 
 	write_growths(e, run);
 	pulse_write_flush_if_full(e);
@@ -351,13 +352,10 @@ pulse_write_commands(PulseEngine *e, PulseRun *run)
 		switch (cmd->kind)
 		{
 			case PULSE_CMD_NODE:
-				node = pulse_command_at(run->state, cmd);
-				if (node < 0 || !run->state->nodes[node].dirty)
-					break;
-				if (pristine(&run->state->nodes[node]))
-					run->state->nodes[node].dirty = false;
-				else
-					write_node(e, run, node);
+				/* about whoever has the number now */
+				if (run->state->nodes[cmd->node].dirty && has_row_to_be(run->state, cmd->node))
+					write_node(e, run, cmd->node);
+				run->state->nodes[cmd->node].dirty = false;
 				pulse_write_flush_if_full(e);
 				break;
 			case PULSE_CMD_RUN:

@@ -94,8 +94,9 @@ extern void pulse_writes_strike_done(PulseWrites *w, const pg_uuid_t *run);
 
 /*
  * Runs the statements, deletes first. What is deleted was written in an earlier flush or
- * never comes back: ids of nodes that have left a graph, and numbers of its growths, are not
- * used again. Needs a transaction; throws on any error.
+ * never comes back in the same batch: ids of nodes that have left a graph, and numbers of its
+ * growths, are not used again before the run is read anew. Needs a transaction; throws on any
+ * error.
  */
 extern void pulse_writes_flush(PulseWrites *w);
 
