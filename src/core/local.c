@@ -176,21 +176,23 @@ static void
 queue_call(PulseLocalUnit *unit, const PulseCommand *cmd)
 {
 	PulseLocalRun *r = unit->all;
-	const PulseNode *node = pulse_local_current(unit->state, cmd);
+	int			number = pulse_local_number(unit->state, cmd);
+	const PulseNode *node;
 	const PulseNodeState *n;
 	const PulseScope *item;
 	const PulseScope *round;
 	PulseLocalCall *call;
 
-	if (node == NULL)
+	if (number < 0)
 		return;					/* it was taken back in the same step */
-	n = &unit->state->nodes[cmd->node];
+	node = unit->state->graph->nodes[number];
+	n = &unit->state->nodes[number];
 	item = pulse_scope_of(node, PULSE_SCOPE_ITEM);
 	round = pulse_scope_of(node, PULSE_SCOPE_ROUND);
 	call = pulse_arena_zalloc(r->arena, sizeof(*call));
 	call->unit = unit;
 	call->run = unit->state;
-	call->node = cmd->node;
+	call->node = number;
 	call->node_id = pulse_arena_strndup(r->arena, node->id, node->id_len);
 	call->action = node->name;
 	call->attempt = cmd->attempt;
@@ -229,17 +231,16 @@ static void
 set_timer(PulseLocalUnit *unit, const PulseCommand *cmd)
 {
 	PulseLocalEvent event = {cmd->due};
-	const PulseNode *node = NULL;
 
 	event.unit = unit;
 	event.index = cmd->node;
 	if (cmd->node >= 0)
 	{
-		node = pulse_local_current(unit->state, cmd);
-		if (node == NULL)
+		event.index = pulse_local_number(unit->state, cmd);
+		if (event.index < 0)
 			return;
 		event.kind = PULSE_LOCAL_TIMER;
-		event.id = pulse_arena_strndup(unit->all->arena, node->id, node->id_len);
+		event.id = pulse_arena_strdup(unit->all->arena, unit->state->graph->nodes[event.index]->id);
 	}
 	else if (cmd->timer == PULSE_TIMER_DEADLINE)
 		event.kind = PULSE_LOCAL_DEADLINE;
@@ -254,6 +255,7 @@ obey(PulseLocalUnit *unit)
 {
 	PulseStep  *step = &unit->step;
 	bool		again = false;
+	int			number;
 
 	for (int i = 0; i < step->n_commands; i++)
 	{
@@ -262,7 +264,9 @@ obey(PulseLocalUnit *unit)
 		switch (cmd->kind)
 		{
 			case PULSE_CMD_NODE:
-				unit->state->nodes[cmd->node].dirty = false;
+				number = pulse_local_number(unit->state, cmd);
+				if (number >= 0)
+					unit->state->nodes[number].dirty = false;
 				break;
 			case PULSE_CMD_DISPATCH:
 				queue_call(unit, cmd);
@@ -583,6 +587,7 @@ pulse_local_unit_prepare(PulseLocalUnit *unit, PulseRunState *state)
 	step->workflow = pulse_local_workflow;
 	step->workflow_arg = unit;
 	step->interrupt = r->local->interrupt;
+	unit->told.wave = -1;
 	if (r->options->trace)
 	{
 		step->leaving = pulse_local_trace_leaving;

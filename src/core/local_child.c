@@ -47,16 +47,18 @@ void
 pulse_local_child_begin(PulseLocalUnit *parent, const PulseCommand *cmd)
 {
 	PulseLocalRun *r = parent->all;
-	const PulseNode *node = pulse_local_current(parent->state, cmd);
+	int			number = pulse_local_number(parent->state, cmd);
+	const PulseNode *node;
 	PulseLocalEvent event = {r->now};
 	PulseLocalUnit *child;
 
-	if (node == NULL)
+	if (number < 0)
 		return;					/* it was taken back in the same step */
+	node = parent->state->graph->nodes[number];
 	child = pulse_arena_zalloc(r->arena, sizeof(*child));
 	child->all = r;
 	child->parent = parent;
-	child->parent_node = cmd->node;
+	child->parent_node = number;
 	child->parent_id = pulse_arena_strndup(r->arena, node->id, node->id_len);
 	child->path = parent->path == NULL ? child->parent_id :
 		pulse_arena_printf(r->arena, "%s/%s", parent->path, child->parent_id);

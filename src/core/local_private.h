@@ -21,7 +21,8 @@ typedef enum PulseLocalEventKind
 typedef struct PulseLocalTold
 {
 	int n;			   /* commands looked at */
-	int n_later;	   /* those of nodes that had not come to an end then */
+	int wave;		   /* revision at which the last round to leave left */
+	int n_later;	   /* nodes that may come to an end yet, or to be others */
 	int cap_later;
 	int *later;
 	int n_growths;	   /* records that are renewed, and the revisions told */
@@ -170,14 +171,16 @@ extern const PulseJson *pulse_local_object(PulseLocalMembers *m);
 /* Seconds with as many digits as they need. */
 extern const PulseJson *pulse_local_seconds(PulseArena *arena, int64 usec);
 
-/* The node that the command is about, or NULL if its number means another one by now. */
-static inline const PulseNode *
-pulse_local_current(const PulseRunState *run, const PulseCommand *cmd)
+/* The number of the node that the command is about, or -1: it is not in the graph any more. */
+static inline int
+pulse_local_number(const PulseRunState *run, const PulseCommand *cmd)
 {
-	const PulseNode *node = cmd->node < run->graph->n_nodes ? run->graph->nodes[cmd->node] : NULL;
+	const PulseGraph *graph = run->graph;
 
-	return node != NULL && node->id_len > 0 &&
-		(cmd->id == NULL || strcmp(cmd->id, node->id) == 0) ? node : NULL;
+	if (cmd->node >= 0 && cmd->node < graph->n_nodes &&
+		(cmd->id == NULL || strcmp(cmd->id, graph->nodes[cmd->node]->id) == 0))
+		return cmd->node;
+	return cmd->id == NULL ? -1 : pulse_graph_find(graph, cmd->id, strlen(cmd->id));
 }
 
 #endif

@@ -106,14 +106,14 @@ put_value(PulseLocalMembers *m, const PulseLocalUnit *unit, const PulseNode *nod
 }
 
 static void
-trace_node(const PulseLocalUnit *unit, const PulseCommand *cmd)
+trace_node(const PulseLocalUnit *unit, int number)
 {
-	const PulseNode *node = pulse_local_current(unit->state, cmd);
-	const PulseNodeState *n = &unit->state->nodes[cmd->node];
+	const PulseNode *node = unit->state->graph->nodes[number];
+	const PulseNodeState *n = &unit->state->nodes[number];
 	PulseLocalMembers m;
 
-	/* a call says it by itself; pending nodes have nothing to tell */
-	if (node == NULL || n->status == PULSE_RUNNING || n->status == PULSE_PENDING)
+	/* a call says it by itself; pending nodes have nothing to tell, nor has no node */
+	if (node->id_len == 0 || n->status == PULSE_RUNNING || n->status == PULSE_PENDING)
 		return;
 	m = entry(unit, pulse_status_name(n->status));
 	pulse_local_put_text(&m, "node", node->id);
@@ -126,7 +126,7 @@ trace_node(const PulseLocalUnit *unit, const PulseCommand *cmd)
 	if (n->status == PULSE_WAITING)
 	{
 		if (n->reason == PULSE_REASON_SIGNAL)
-			pulse_local_put_text(&m, "signal", pulse_state_awaited(unit->state, cmd->node));
+			pulse_local_put_text(&m, "signal", pulse_state_awaited(unit->state, number));
 		if (n->due != 0)
 			pulse_local_put(&m, "until",
 							pulse_local_seconds(m.arena, n->due - unit->all->options->now));
@@ -137,17 +137,19 @@ trace_node(const PulseLocalUnit *unit, const PulseCommand *cmd)
 static void
 trace_call(const PulseLocalUnit *unit, const PulseCommand *cmd)
 {
-	const PulseNode *node = pulse_local_current(unit->state, cmd);
+	int			number = pulse_local_number(unit->state, cmd);
+	const PulseNode *node;
 	PulseLocalMembers m;
 
-	if (node == NULL)
+	if (number < 0)
 		return;
+	node = unit->state->graph->nodes[number];
 	m = entry(unit, "call");
 	pulse_local_put_text(&m, "node", node->id);
 	pulse_local_put_text(&m, "action", node->name);
 	pulse_local_put(&m, "attempt", pulse_json_int(m.arena, cmd->attempt));
 	put_value(&m, unit, node, "input", cmd->input);
-	put_value(&m, unit, node, "rejection", unit->state->nodes[cmd->node].rejection);
+	put_value(&m, unit, node, "rejection", unit->state->nodes[number].rejection);
 	add_entry(unit->all, &m);
 }
 
@@ -245,7 +247,7 @@ watch_growth(PulseLocalUnit *unit, const PulseGrowthRecord *growth)
 }
 
 static void
-keep_for_later(PulseLocalUnit *unit, int command)
+keep_for_later(PulseLocalUnit *unit, int node)
 {
 	PulseLocalTold *told = &unit->told;
 
@@ -258,15 +260,18 @@ keep_for_later(PulseLocalUnit *unit, int command)
 									   sizeof(int) * (size_t) cap);
 		told->cap_later = cap;
 	}
-	told->later[told->n_later++] = command;
+	told->later[told->n_later++] = node;
 }
 
-/* A node that has not come to an end may do so yet, within the step. */
+/*
+ * Within the step, a node that has not come to an end may do so yet; one of a round is told
+ * of when the round is over, or at the end of the step.
+ */
 static bool
-is_open(const PulseLocalUnit *unit, const PulseCommand *cmd)
+is_open(const PulseLocalUnit *unit, int number)
 {
-	return pulse_local_current(unit->state, cmd) != NULL &&
-		!pulse_status_terminal(unit->state->nodes[cmd->node].status);
+	return !pulse_status_terminal(unit->state->nodes[number].status) ||
+		pulse_scope_of(unit->state->graph->nodes[number], PULSE_SCOPE_ROUND) != NULL;
 }
 
 static void
@@ -277,7 +282,7 @@ trace_command(PulseLocalUnit *unit, const PulseCommand *cmd)
 	switch (cmd->kind)
 	{
 		case PULSE_CMD_NODE:
-			trace_node(unit, cmd);
+			trace_node(unit, cmd->node);
 			break;
 		case PULSE_CMD_DISPATCH:
 			trace_call(unit, cmd);
@@ -307,34 +312,116 @@ static void
 tell(PulseLocalUnit *unit, bool all)
 {
 	PulseLocalTold *told = &unit->told;
-	const PulseCommand *commands = unit->step.commands;
-	int			n = 0;
 
 	trace_renewed(unit);
-	for (int i = 0; i < told->n_later; i++)
-	{
-		if (all || !is_open(unit, &commands[told->later[i]]))
-			trace_node(unit, &commands[told->later[i]]);
-		else
-			told->later[n++] = told->later[i];
-	}
-	told->n_later = n;
+	for (int i = 0; all && i < told->n_later; i++)
+		trace_node(unit, told->later[i]);
 	for (; told->n < unit->step.n_commands; told->n++)
 	{
-		const PulseCommand *cmd = &commands[told->n];
+		const PulseCommand *cmd = &unit->step.commands[told->n];
 
-		if (!all && cmd->kind == PULSE_CMD_NODE && is_open(unit, cmd))
-			keep_for_later(unit, told->n);
+		if (!all && cmd->kind == PULSE_CMD_NODE && is_open(unit, cmd->node))
+			keep_for_later(unit, cmd->node);
 		else
 			trace_command(unit, cmd);
+	}
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * Rounds that are over
+ * ---------------------------------------------------------------------
+ */
+
+/* The nodes of a round about which something is to be told. */
+typedef struct Wave
+{
+	const PulseRunState *run;
+	PulseArena *arena;
+	int			n;
+	int			cap;
+	int		   *nodes;
+} Wave;
+
+static void
+join_wave(void *arg, int node)
+{
+	Wave	   *w = arg;
+
+	if (!w->run->nodes[node].dirty)
+		return;					/* that was another step */
+	if (w->n == w->cap)
+	{
+		int			cap = Max(16, w->cap * 2);
+
+		w->nodes = pulse_arena_grow(w->arena, w->nodes, sizeof(int) * (size_t) w->n,
+									sizeof(int) * (size_t) cap);
+		w->cap = cap;
+	}
+	w->nodes[w->n++] = node;
+}
+
+/* Does the node come after one of those from `first` on? */
+static bool
+comes_later(const Wave *w, int node, int first)
+{
+	const PulseNode *def = w->run->graph->nodes[node];
+
+	for (int i = first; i < w->n; i++)
+	{
+		for (int p = 0; p < def->n_preds; p++)
+		{
+			if (def->preds[p] == w->nodes[i])
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Those that come first are told first. */
+static void
+trace_wave(PulseLocalUnit *unit, Wave *w)
+{
+	for (int i = 0; i < w->n; i++)
+	{
+		int			k = i;
+		int			node;
+
+		/* in a large one the order of ids will do */
+		while (w->n <= 200 && k < w->n - 1 && comes_later(w, w->nodes[k], i))
+			k++;
+		node = w->nodes[k];
+		memmove(w->nodes + i + 1, w->nodes + i, sizeof(int) * (size_t) (k - i));
+		w->nodes[i] = node;
+		trace_node(unit, node);
 	}
 }
 
 void
 pulse_local_trace_leaving(void *arg, const PulseRunState *run, int node)
 {
-	tell(arg, false);
+	PulseLocalUnit *unit = arg;
+	const PulseScope *scope = run->graph->nodes[node]->scope;
+	Wave		wave = {run, unit->arena};
+
+	/* the round that is over is the one whose collecting node is being activated */
+	while (scope != NULL && (scope->kind != PULSE_SCOPE_ROUND ||
+							 run->nodes[scope->out].status != PULSE_PENDING ||
+							 run->nodes[scope->out].open_preds > 0))
+		scope = scope->parent;
+	if (scope == NULL || unit->told.wave == run->revision)
+		return;					/* a replace; or told with the first of its nodes */
+	unit->told.wave = run->revision;
+	tell(unit, false);
+	pulse_scope_walk(run->graph, scope, join_wave, &wave);
+	trace_wave(unit, &wave);
 }
+
+/*
+ * ---------------------------------------------------------------------
+ * Starts, steps and ends
+ * ---------------------------------------------------------------------
+ */
 
 void
 pulse_local_trace_start(PulseLocalUnit *unit)
@@ -369,6 +456,7 @@ pulse_local_trace_step(PulseLocalUnit *unit)
 		add_entry(unit->all, &m);
 	}
 	unit->told.n = unit->told.n_later = unit->told.n_growths = 0;
+	unit->told.wave = -1;
 }
 
 void
