@@ -326,6 +326,8 @@ leave(void *arg, int node)
 	if (l->run->nodes[node].has_row)
 		pulse_step_command(l->step, PULSE_CMD_NODE_GONE, node)->id =
 			pulse_arena_strdup(l->step->scratch, l->run->graph->nodes[node]->id);
+	if (l->run->nodes[node].dirty)
+		pulse_step_unlist(l->step, l->run, node);
 	pulse_state_gone(l->run, node);
 }
 
@@ -394,7 +396,11 @@ collect_round(PulseStep *step, PulseRunState *run, int node)
 	else if (again != PULSE_TRUE)
 		pulse_step_complete(step, run, node, result);
 	else if (round->index < repeat->max_rounds)
+	{
+		/* parts of it (keys, items) may lie in the memory of the round */
+		run->nodes[def->collects].output = pulse_json_copy(step->scratch, result);
 		next_round(step, run, node, round);
+	}
 	else if (repeat->exhausted_completes)
 		pulse_step_complete(step, run, node, result);
 	else
