@@ -53,6 +53,31 @@ SELECT err($$SELECT pulse.run_local('{"nodes": {}}', options => '{"speed": 2}')$
 -- a value that is too large fails its node, as in durable runs
 SELECT r->'error'->'class' FROM pulse.run_local('{"nodes": {"a": {"action": "x"}}}',
 	to_jsonb(repeat('x', 600000)), '{"x": [[{"$": "$.input"}, {"$": "$.input"}]]}', options => '{"trace": false}') r;
+-- graphs that grow: the whole result of a rewrite, a map, a repeat and a child run
+SELECT jsonb_pretty(pulse.run_local(
+	'{"nodes": {"plan": {"action": "agent.plan"}, "done": {"pure": {"$": "$.nodes"}, "after": ["plan"]}}}', NULL,
+	'{"agent.plan": [{"result": "rewrite", "output": 1, "rewrite": {"form": "append", "fragment": {"nodes": {
+		"a": {"pure": {"$": "$.nodes.plan"}}, "b": {"noop": true}, "c": {"noop": true}}}}},
+		{"result": "rewrite", "output": {"$": "$.rejection.code"}, "rewrite": {"form": "append", "fragment": {"nodes": {
+		"a": {"pure": {"$": "$.nodes.plan"}}}}}}]}', options => '{"budget": {"nodes": 2}}'));
+SELECT r->'output', r->'statuses', r->'elapsed', r->'hash' FROM pulse.run_local('{"nodes": {"each": {"map": {"over": "$.input", "max_parallel": 1, "as": {"nodes": {
+	"buy": {"workflow": "order", "input": {"item": {"$": "$.item"}}},
+	"again": {"repeat": {"body": {"nodes": {"n": {"pure": {"$": "$.round"}}}}, "while": "$.nodes.n < 2", "max": 5}, "after": ["buy"]},
+	"how": {"choose": [{"when": "$.index == 0", "then": {"nodes": {"x": {"pure": "first"}}}}, {"else": {"nodes": {"x": {"pure": {"$": "$.nodes.again"}}}}}],
+		"after": ["again"]}}}}}}}', '["lamp", "desk"]', '{"shop.ship": {"sent": {"$": "$.input"}}}',
+	options => '{"workflows": {"order": {"nodes": {"rest": {"delay": "1 h"}, "ship": {"action": "shop.ship", "after": ["rest"]}}}}}') r;
+-- suspended by its action, and by that of a child
+SELECT r->'status', r->'waiting' FROM pulse.run_local('{"nodes": {"a": {"action": "x"}, "w": {"workflow": "c"}}}', NULL,
+	'{"x": {"result": "suspend", "signal": "go"}}', options => '{"workflows": {"c": {"nodes": {"k": {"action": "x"}}}}}') r;
+-- a malformed stage result is told with its path
+SELECT r->'error'->'class', r->'error'->'message' FROM pulse.run_local('{"nodes": {"a": {"action": "x"}}}', NULL,
+	'{"x": {"result": "rewrite", "rewrite": {"form": "append", "fragment": {"nodes": {"x": 5}}}}}') r;
+-- a loop: bounded by max, and by the memory that a run may have
+SELECT r->'status', r->'output' FROM pulse.run_local('{"nodes": {"r": {"repeat": {"body": {"nodes": {"n": {"pure": {"$": "$.round"}}}},
+	"while": "$.nodes.n < 20000", "max": 100000}}}}', options => '{"trace": false}') r;
+SELECT err($$SELECT pulse.run_local('{"nodes": {"r": {"repeat": {"body": {"nodes": {"n": {"pure": 1}}}, "while": "$.nodes.n == 1", "max": 1000000000}}}}')$$);
+SELECT err($$SELECT pulse.run_local('{"nodes": {}}', options => '{"workflows": {"c": {"nodes": {"a": {"acton": "x"}}}}}')$$);
+SELECT err($$SELECT pulse.run_local('{"nodes": {}}', options => '{"workflows": ["c"]}')$$);
 -- rights: level read, in any tenant
 SELECT pulse.grant_access('pulse_local_reader', 'read', ARRAY['acme']);
 SET ROLE pulse_local_reader;
