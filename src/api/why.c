@@ -217,7 +217,7 @@ parallel_causes(Why *why)
 
 		if (held[i] > 0 && map->max_parallel > 0)
 			put(why, map->id, pulse_status_name(nodes->shown[i]), "max_parallel",
-				psprintf("%d item%s have not begun: %d may be under way at once", held[i],
+				psprintf("%d item%s to come: %d may be under way at once", held[i],
 						 held[i] == 1 ? "" : "s", map->max_parallel), NULL);
 	}
 }

@@ -226,7 +226,8 @@ put_rewrite(StringInfo out, const PulseDrawGrowth *g)
 bool
 pulse_draw_remark(StringInfo out, const PulseDrawing *d, int node)
 {
-	const PulseDrawGrowth *g = rewrite_of(d, d->graph->nodes[node]);
+	/* where there are groups, they say it */
+	const PulseDrawGrowth *g = d->groups == NULL ? rewrite_of(d, d->graph->nodes[node]) : NULL;
 	const char *note = d->notes != NULL ? d->notes[node] : NULL;
 
 	if (note != NULL)

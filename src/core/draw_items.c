@@ -84,14 +84,14 @@ compare_items(const void *a, const void *b)
 	return x->scope->index - y->scope->index;
 }
 
-/* Hides all but some items of each map. */
+/* Hides all but some items of each map. False: the graph may as well stay as it is. */
 static bool
 hide(Item *items, int n_scopes, int most, PulseArena *arena)
 {
 	Item **order = pulse_arena_alloc(arena, sizeof(Item *) * (size_t) n_scopes);
 	int n = 0;
 	int place = 0;
-	bool any = false;
+	bool changes = false;
 
 	for (int i = 0; i < n_scopes; i++)
 	{
@@ -104,9 +104,11 @@ hide(Item *items, int n_scopes, int most, PulseArena *arena)
 		if (i > 0 && order[i]->scope->anchor != order[i - 1]->scope->anchor)
 			place = 0;
 		order[i]->hidden = place >= most;
-		any |= order[i]->hidden;
+
+		/* or else item_10 stands before item_2 */
+		changes |= order[i]->hidden || place >= 10;
 	}
-	return any;
+	return changes;
 }
 
 static bool
@@ -142,12 +144,40 @@ typedef struct Reduction
 	int *rest;	  /* by old number of a map or its collecting node: first of what stands for items */
 } Reduction;
 
+/* As people order ids: numbers in them by their value. */
+static int
+compare_ids(const char *a, const char *b)
+{
+	for (;;)
+	{
+		size_t x = strspn(a, "0123456789");
+		size_t y = strspn(b, "0123456789");
+
+		if (x > 0 && y > 0)
+		{
+			int order = x != y ? (x < y ? -1 : 1) : strncmp(a, b, x);
+
+			if (order != 0)
+				return order;
+			a += x;
+			b += y;
+		}
+		else if (*a != *b || *a == '\0')
+			return (unsigned char) *a - (unsigned char) *b;
+		else
+		{
+			a++;
+			b++;
+		}
+	}
+}
+
 static int
 compare_shown(const void *a, const void *b)
 {
 	const Shown *x = a;
 	const Shown *y = b;
-	int order = strcmp(x->node->id, y->node->id);
+	int order = compare_ids(x->node->id, y->node->id);
 
 	return order != 0 ? order : (x->status > y->status) - (x->status < y->status);
 }
@@ -227,6 +257,12 @@ add_rests(Reduction *r, bool as_one)
 	}
 }
 
+static int
+compare_numbers(const void *a, const void *b)
+{
+	return *(const int *) a - *(const int *) b;
+}
+
 /* New numbers of those that are shown, and of what stands for items beside this node. */
 static int *
 moved(const Reduction *r, int rest, const int *list, int n, int *count)
@@ -246,6 +282,7 @@ moved(const Reduction *r, int rest, const int *list, int n, int *count)
 	}
 	for (int i = rest; i < end; i++)
 		out[k++] = i;
+	qsort(out, (size_t) k, sizeof(int), compare_numbers);
 	*count = k;
 	return out;
 }

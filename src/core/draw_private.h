@@ -57,7 +57,7 @@ extern void pulse_draw_describe(StringInfo out, const PulseGraph *graph, int nod
 /* The same, and how a composite node was lowered; false: there is nothing worth saying. */
 extern bool pulse_draw_does(StringInfo out, const PulseDrawing *d, int node);
 
-/* Who has added the node, and its note; false: nothing. */
+/* Its note, and unless a group says it who has added the node; false: nothing. */
 extern bool pulse_draw_remark(StringInfo out, const PulseDrawing *d, int node);
 
 /* A user's text on one line, cut between characters. */
