@@ -35,6 +35,7 @@ $$VALUES
 	('retry(run uuid)', 'boolean'),
 	('revoke_access(role regrole, level text DEFAULT NULL::text)', 'boolean'),
 	('run_local(graph jsonb, input jsonb DEFAULT NULL::jsonb, bindings jsonb DEFAULT NULL::jsonb, signals jsonb DEFAULT NULL::jsonb, options jsonb DEFAULT NULL::jsonb)', 'jsonb'),
+	('run_graph(run uuid, revision integer DEFAULT NULL::integer)', 'jsonb'),
 	('run(IN workflow text, IN input jsonb DEFAULT NULL::jsonb, IN timeout interval DEFAULT NULL::interval, INOUT output jsonb DEFAULT NULL::jsonb)', 'procedure'),
 	('set_credential(name text, kind text, secret text DEFAULT NULL::text, file text DEFAULT NULL::text)', 'boolean'),
 	('signal(run uuid, name text, payload jsonb DEFAULT NULL::jsonb, id text DEFAULT NULL::text)', 'text'),
@@ -57,13 +58,14 @@ $$VALUES
 	('failed_runs', 'run uuid, workflow text, version integer, tenant text, status text, node text, class text, message text, error jsonb, labels jsonb, submitted_at timestamp with time zone, ended_at timestamp with time zone'),
 	('hosts', 'name text, url text, credential text, tenant text, networks cidr[], timeout interval, max_in_flight integer, rate integer, rate_period interval, allow_http boolean, ca_file text, disabled_reason text, changed_at timestamp with time zone'),
 	('logs', 'run uuid, id bigint, at timestamp with time zone, node text, attempt integer, level text, actor text, message text, data jsonb, workflow text, tenant text'),
-	('nodes', 'run uuid, node text, kind text, name text, status text, reason text, blocked_by text[], attempt integer, tries integer, activation uuid, output jsonb, error jsonb, progress jsonb, cost jsonb, outcome_unknown boolean, action_version text, due timestamp with time zone, total_deadline timestamp with time zone, started_at timestamp with time zone, ended_at timestamp with time zone, workflow text, tenant text'),
-	('runs', 'run uuid, workflow text, version integer, tenant text, status text, priority smallint, input jsonb, output jsonb, error jsonb, labels jsonb, idempotency_key text, submitted_at timestamp with time zone, submitted_by text, start_at timestamp with time zone, deadline timestamp with time zone, started_at timestamp with time zone, ended_at timestamp with time zone, traceparent text, budget jsonb'),
+	('nodes', 'run uuid, node text, kind text, name text, status text, reason text, blocked_by text[], rewrite integer, proposer text, child uuid, attempt integer, tries integer, activation uuid, output jsonb, error jsonb, progress jsonb, cost jsonb, outcome_unknown boolean, action_version text, due timestamp with time zone, total_deadline timestamp with time zone, started_at timestamp with time zone, ended_at timestamp with time zone, workflow text, tenant text'),
+	('rewrites', 'run uuid, rewrite integer, revision integer, form text, state text, anchor text, activation uuid, attempt integer, at timestamp with time zone, proposal jsonb, detail jsonb, output jsonb, cost jsonb, budget_before jsonb, budget_after jsonb, code text, reason jsonb, errors jsonb, exceeded jsonb, hash text, nodes text[], workflow text, tenant text'),
+	('runs', 'run uuid, workflow text, version integer, tenant text, status text, priority smallint, input jsonb, output jsonb, error jsonb, labels jsonb, idempotency_key text, submitted_at timestamp with time zone, submitted_by text, start_at timestamp with time zone, deadline timestamp with time zone, started_at timestamp with time zone, ended_at timestamp with time zone, traceparent text, budget jsonb, parent uuid, parent_node text, depth smallint, revision integer, remaining_budget jsonb'),
 	('signals', 'run uuid, id text, name text, state text, reason text, node text, payload jsonb, at timestamp with time zone, settled_at timestamp with time zone, actor text, workflow text, tenant text'),
 	('stat_hosts', 'host text, worker smallint, circuit text, reason text, opened_at timestamp with time zone, retry_at timestamp with time zone, throttled_until timestamp with time zone, failures bigint'),
 	('stat_now', 'tenant text, status text, runs bigint, oldest timestamp with time zone'),
 	('stat_workers', 'worker integer, workers integer, pid integer, state text, started_at timestamp with time zone, state_since timestamp with time zone, last_batch_at timestamp with time zone, last_batch interval, wakeups bigint, polls bigint, batches bigint, facts bigint, nodes bigint, calls bigint, errors bigint, in_flight integer, queued integer, cached_runs integer, reason text'),
-	('waiting', 'run uuid, node text, waits_for text, name text, due timestamp with time zone, since timestamp with time zone, error jsonb, run_status text, workflow text, version integer, tenant text'),
+	('waiting', 'run uuid, node text, waits_for text, name text, child uuid, due timestamp with time zone, since timestamp with time zone, error jsonb, run_status text, workflow text, version integer, tenant text'),
 	('workflows', 'name text, version integer, enabled boolean, tenant text, description text, disabled_reason text, graph_hash text, defaults jsonb, created_at timestamp with time zone, created_by text')
 $$, 'views: columns and their types');
 
@@ -116,14 +118,14 @@ SELECT is(pulse.version(), (SELECT extversion FROM pg_extension WHERE extname = 
 -- what a dump takes along
 SELECT bag_eq($$SELECT t::regclass::text FROM pg_extension e, unnest(e.extconfig) t WHERE e.extname = 'pulse'$$,
 	$$VALUES ('_pulse.stamp'), ('_pulse.workflow_name'), ('_pulse.workflow'), ('_pulse.run'), ('_pulse.node'),
-	('_pulse.attempt'), ('_pulse.inbox'), ('_pulse.inbox_id_seq'), ('_pulse.signal'), ('_pulse.signal_seq_seq'),
+	('_pulse.attempt'), ('_pulse.rewrite'), ('_pulse.inbox'), ('_pulse.inbox_id_seq'), ('_pulse.signal'), ('_pulse.signal_seq_seq'),
 	('_pulse.log'), ('_pulse.log_id_seq'), ('_pulse.host'), ('_pulse.action'), ('_pulse.access')$$,
 	'user data is dumped, derived state and secrets are not');
 
 -- what each level may execute
 CREATE TEMPORARY TABLE allowed (level text, names text[]);
 INSERT INTO allowed VALUES
-	('read', '{version,readable_tenants,validate,graph,inspect,plan_rewrite,run_local,draw,wait,result,timeline,why}'),
+	('read', '{version,readable_tenants,validate,graph,inspect,plan_rewrite,run_local,draw,run_graph,wait,result,timeline,why}'),
 	('submit', '{submit,signal,cancel,pause,resume,retry,run}'),
 	('author', '{define,enable,disable,drop_workflow,submit_graph,skip,release}'),
 	('admin', '{doctor,adopt,grant_access,revoke_access,register_host,alter_host,drop_host,register_action,drop_action,set_credential,drop_credential}');
@@ -171,7 +173,7 @@ SELECT throws_ok(c, e, NULL, c) FROM (VALUES
 SELECT throws_ok(format(c, :'run'), '42704', NULL, c) FROM unnest(ARRAY[
 	'SELECT pulse.signal(%L, ''go'')', 'SELECT pulse.cancel(%L)', 'SELECT pulse.pause(%L)', 'SELECT pulse.resume(%L)',
 	'SELECT pulse.retry(%L)', 'SELECT pulse.skip(%L, ''s'')', 'SELECT pulse.release(%L)', 'SELECT pulse.wait(%L)',
-	'SELECT pulse.result(%L)', 'SELECT pulse.timeline(%L)', 'SELECT pulse.why(%L)']) c;
+	'SELECT pulse.result(%L)', 'SELECT pulse.run_graph(%L)', 'SELECT pulse.timeline(%L)', 'SELECT pulse.why(%L)']) c;
 SELECT is(pulse.readable_tenants(), '{}'::text[], 'nothing is readable without access');
 RESET ROLE;
 SELECT ok(pulse.revoke_access(('pulse_pgtap_' || l)::regrole), 'revoke_access ' || l)
