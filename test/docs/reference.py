@@ -193,7 +193,8 @@ def settings(tap):
 
 CLASS_CALLS = re.compile(
     r"""(?:pulse_step_error\(step,|simple_error\(arena,|pulse_call_hold\(e,\ call,|
-        pulse_work_quarantine\(e,\ \w+(?:\[i\])?,|spill\(e,[^;"]*)\s*"([a-z_]+)\"""", re.X)
+        pulse_work_quarantine\(e,\ \w+(?:\[i\])?,|spill\(e,[^;"]*|
+        "class",(?:\ 5,)?\s*pulse_json_string\(step->scratch,)\s*"([a-z_]+)\"""", re.X)
 
 
 def errors(tap):
@@ -222,6 +223,22 @@ def errors(tap):
     tap.same(sorted(shown), sorted(classes), "errors.md lists the classes of errors")
 
 
+def rejections(tap):
+    """Why rewrites are rejected, and what their checks find."""
+    growth = read("src/core/growth.c")
+    codes = set(re.findall(r'record->code = "([a-z_]+)"', growth))
+    shown = [row[0].strip("`") for row in table_after(read(REFERENCE + "errors.md"), ["code", "meaning"])]
+    tap.same(sorted(shown), sorted(codes), "errors.md lists why rewrites are rejected")
+
+    found = set()
+    for body in sources("src/core/fragment.c", "src/core/rewrite.c", "src/core/graph_body.c").values():
+        for pair in re.findall(r'pulse_rewrite_error\([^,]+,\s*(?:\w+ \? "(\w+)" : )?"(\w+)"', body):
+            found |= {code for code in pair if code}
+    shown = [code for row in table_after(read("docs/rewrites.md"), ["group", "codes"])
+             for code in re.findall(r"`([a-z_]+)`", row[1]) if code != "goto"]
+    tap.same(sorted(shown), sorted(found), "rewrites.md lists the codes of the checks")
+
+
 # ---- graph format ----
 
 def graph_format(tap):
@@ -229,8 +246,8 @@ def graph_format(tap):
     source = read("src/core/graph_node.c")
     later = set(re.findall(r'\{"(\w+)", [^}]*key_later\}', source))
     keys = set(re.findall(r'^\t\{"(\w+)", [^}]*key_\w+\}', source, re.M)) - later
-    # belongs to a kind that is not there yet
-    keys.discard("on_exhausted")
+    # in no definition, only in documents of graphs that have grown
+    keys.discard("collect")
     shown = [row[0].strip("`") for header in (["kind", "value"], ["key", "value"])
              for row in table_after(text, header)]
     tap.same(sorted(shown), sorted(keys), "graph-format.md lists the keys of nodes")
@@ -275,6 +292,7 @@ def check(tap, pages):
     views(tap)
     settings(tap)
     errors(tap)
+    rejections(tap)
     graph_format(tap)
     doctor(tap)
     links(tap, pages)
