@@ -259,7 +259,7 @@ class Case:
         name = "s%d" % len(self.signals)
         payload = self.pick(1, "go", {"by": "eve"}, None, [1])
         n = 1 if place.often == 1 else place.often + 2
-        if self.wild(0.12):
+        if self.chance(0.1 if self.calm else 0.2):
             n = self.random.randrange(n)
         self.signals[name] = [payload] * n
         return name
