@@ -398,35 +398,55 @@ event_fact(const PulseLocalEvent *event, PulseFact *fact)
 	}
 }
 
-/* Folds those of the events, which are of one time, that are of the unit of the first. */
+/* Folds the events of one unit and time, the first of which is given. */
 static void
-fold_events(PulseLocalEvent *events, int n)
+fold_events(const PulseLocalEvent *due, int first)
 {
-	PulseLocalUnit *unit = events[0].unit;
-	PulseFact  *facts = pulse_arena_alloc(unit->all->arena, sizeof(PulseFact) * (size_t) n);
-	int			k = 0;
+	PulseLocalUnit *unit = due[first].unit;
+	PulseFact	few[8];
+	PulseFact  *facts = few;
+	int			n = 0;
 
-	for (int i = 0; i < n; i++)
+	if (unit->n_due > (int) lengthof(few))
+		facts = pulse_arena_alloc(unit->all->arena, sizeof(PulseFact) * (size_t) unit->n_due);
+	for (int i = first; i >= 0; i = due[i].next)
 	{
-		if (events[i].unit != unit)
-			continue;
 		/* what was folded before may have overtaken it */
-		if (event_holds(&events[i]))
-			event_fact(&events[i], &facts[k++]);
-		events[i].unit = NULL;
+		if (event_holds(&due[i]))
+			event_fact(&due[i], &facts[n++]);
 	}
-	if (k > 0)
-		pulse_local_fold(unit, facts, k);
+	if (n > 0)
+		pulse_local_fold(unit, facts, n);
+}
+
+/* Puts the event, which is at a place in a list, behind the others of its unit. */
+static void
+chain_event(PulseLocalEvent *due, int place, int64 turn)
+{
+	PulseLocalUnit *unit = due[place].unit;
+
+	due[place].next = -1;
+	if (unit->due_turn != turn)
+	{
+		unit->due_turn = turn;
+		unit->n_due = 0;
+	}
+	else
+		due[unit->last_due].next = place;
+	unit->last_due = place;
+	unit->n_due++;
 }
 
 /* Moves the clock to what is due next and folds all of that time; false: nothing is. */
 static bool
 advance(PulseLocalRun *r)
 {
-	PulseLocalEvent *due = NULL;
+	PulseLocalEvent few[8];
+	PulseLocalEvent *due = few;
+	int			cap = lengthof(few);
 	int			n = 0;
-	int			cap = 0;
 
+	r->turn++;
 	while (r->n_events > 0 && (n == 0 || r->events[0].at <= r->now))
 	{
 		PulseLocalEvent event = pop_event(r);
@@ -441,20 +461,24 @@ advance(PulseLocalRun *r)
 		r->now = Max(r->now, event.at);
 		if (n == cap)
 		{
-			cap = Max(4, cap * 2);
 			due = pulse_arena_grow(r->arena, due, sizeof(event) * (size_t) n,
-								   sizeof(event) * (size_t) cap);
+								   sizeof(event) * (size_t) cap * 2);
+			cap *= 2;
 		}
-		due[n++] = event;
+		due[n] = event;
+		chain_event(due, n++, r->turn);
 	}
 	for (int i = 0; i < n; i++)
 	{
-		if (due[i].unit == NULL || due[i].unit->over)
-			continue;
+		PulseLocalUnit *unit = due[i].unit;
+
+		if (unit->over || unit->due_turn != r->turn)
+			continue;			/* folded with the first of its unit */
+		unit->due_turn = 0;
 		if (due[i].kind == PULSE_LOCAL_START)
-			pulse_local_child_start(due[i].unit);
+			pulse_local_child_start(unit);
 		else
-			fold_events(due + i, n - i);
+			fold_events(due, i);
 		if (i % 64 == 63 && pulse_local_stopped(r))
 			break;
 	}
@@ -707,7 +731,7 @@ pulse_local_run(const PulseLocal *local)
 static void
 free_children(PulseLocalUnit *unit)
 {
-	for (PulseLocalUnit *child = unit->children; child != NULL; child = child->sibling)
+	for (PulseLocalUnit *child = unit->children; child != NULL; child = child->older)
 	{
 		free_children(child);
 		pulse_state_free(child->state);

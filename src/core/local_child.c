@@ -43,6 +43,102 @@ pulse_local_workflow(void *arg, const PulseRunState *run, const char *name, int 
 	return info;
 }
 
+/*
+ * ---------------------------------------------------------------------
+ * The tree
+ * ---------------------------------------------------------------------
+ */
+
+/* Ids are random but for their beginning. */
+static PulseLocalUnit **
+bucket_of(const PulseLocalRun *r, const PulseUuid *id)
+{
+	uint32		hash;
+
+	memcpy(&hash, id->b + sizeof(id->b) - sizeof(hash), sizeof(hash));
+	return &r->buckets[hash & (uint32) (r->n_buckets - 1)];
+}
+
+static void
+grow_buckets(PulseLocalRun *r)
+{
+	PulseLocalUnit **old = r->buckets;
+	int			n = r->n_buckets;
+
+	r->n_buckets = Max(16, n * 2);
+	r->buckets = pulse_arena_zalloc(r->arena, sizeof(PulseLocalUnit *) * (size_t) r->n_buckets);
+	for (int i = 0; i < n; i++)
+	{
+		for (PulseLocalUnit *unit = old[i], *next; unit != NULL; unit = next)
+		{
+			PulseLocalUnit **bucket = bucket_of(r, &unit->id);
+
+			next = unit->collision;
+			unit->collision = *bucket;
+			*bucket = unit;
+		}
+	}
+}
+
+static void
+enter_tree(PulseLocalUnit *child)
+{
+	PulseLocalRun *r = child->all;
+	PulseLocalUnit *parent = child->parent;
+	PulseLocalUnit **bucket;
+
+	if (r->n_children++ >= r->n_buckets)
+		grow_buckets(r);
+	bucket = bucket_of(r, &child->id);
+	child->collision = *bucket;
+	*bucket = child;
+
+	child->older = parent->children;
+	if (child->older != NULL)
+		child->older->newer = child;
+	parent->children = child;
+}
+
+static void
+leave_tree(PulseLocalUnit *child)
+{
+	PulseLocalUnit **link = bucket_of(child->all, &child->id);
+
+	while (*link != child)
+		link = &(*link)->collision;
+	*link = child->collision;
+	child->all->n_children--;
+
+	if (child->older != NULL)
+		child->older->newer = child->newer;
+	if (child->newer != NULL)
+		child->newer->older = child->older;
+	else
+		child->parent->children = child->older;
+	child->over = true;
+}
+
+PulseLocalUnit *
+pulse_local_child_find(const PulseLocalUnit *parent, const PulseUuid *id)
+{
+	PulseLocalUnit *child;
+
+	if (parent->all->n_children == 0)
+		return NULL;
+	for (child = *bucket_of(parent->all, id); child != NULL; child = child->collision)
+	{
+		if (memcmp(&child->id, id, sizeof(*id)) == 0)
+			return child;
+	}
+	return NULL;
+}
+
+/*
+ * ---------------------------------------------------------------------
+ * From begin to end
+ * ---------------------------------------------------------------------
+ */
+
 void
 pulse_local_child_begin(PulseLocalUnit *parent, const PulseCommand *cmd)
 {
@@ -66,8 +162,7 @@ pulse_local_child_begin(PulseLocalUnit *parent, const PulseCommand *cmd)
 	child->workflow = find_workflow(r, node->name);
 	child->version = cmd->workflow->version;
 	child->input = cmd->input;
-	child->sibling = parent->children;
-	parent->children = child;
+	enter_tree(child);
 
 	event.kind = PULSE_LOCAL_START;
 	event.unit = child;
@@ -97,28 +192,6 @@ pulse_local_child_start(PulseLocalUnit *child)
 	fact.node = -1;
 	fact.at = r->now;
 	pulse_local_fold(child, &fact, 1);
-}
-
-PulseLocalUnit *
-pulse_local_child_find(const PulseLocalUnit *parent, const PulseUuid *id)
-{
-	for (PulseLocalUnit *child = parent->children; child != NULL; child = child->sibling)
-	{
-		if (memcmp(&child->id, id, sizeof(*id)) == 0)
-			return child;
-	}
-	return NULL;
-}
-
-static void
-leave_tree(PulseLocalUnit *child)
-{
-	PulseLocalUnit **link = &child->parent->children;
-
-	while (*link != child)
-		link = &(*link)->sibling;
-	*link = child->sibling;
-	child->over = true;
 }
 
 void

@@ -22,7 +22,7 @@ typedef struct PulseLocalTold
 {
 	int n;			   /* commands looked at */
 	int wave;		   /* revision at which the last round to leave left */
-	int n_later;	   /* nodes that may come to an end yet, or to be others */
+	int n_later;	   /* those of nodes that may come to an end yet, or leave */
 	int cap_later;
 	int *later;
 	int n_growths;	   /* records that are renewed, and the revisions told */
@@ -58,8 +58,15 @@ typedef struct PulseLocalUnit
 	int version;
 	const PulseJson *input;
 	bool over;
-	struct PulseLocalUnit *children; /* those that are not over, by sibling */
-	struct PulseLocalUnit *sibling;
+	struct PulseLocalUnit *children; /* those that are not over, the newest first */
+	struct PulseLocalUnit *newer;	 /* of the same parent */
+	struct PulseLocalUnit *older;
+	struct PulseLocalUnit *collision; /* the next in its bucket */
+
+	/* events of the time that is being folded: places in the list of them */
+	int64 due_turn; /* of which turn of the clock */
+	int n_due;
+	int last_due;
 } PulseLocalUnit;
 
 /* Something that happens at a virtual time ahead. */
@@ -74,6 +81,7 @@ typedef struct PulseLocalEvent
 	PulseUuid	child;			/* CHILD_ENDED: its id */
 	const PulseJson *payload;	/* CHILD_ENDED */
 	PulseLocalCall *call;		/* OUTCOME */
+	int			next;			/* place of the next one of this unit and time, or -1 */
 } PulseLocalEvent;
 
 /* A growth that was proposed. */
@@ -105,6 +113,11 @@ struct PulseLocalRun
 	int			n_events;
 	int			cap_events;
 	int64		seq;
+	int64		turn;			/* of the clock */
+
+	PulseLocalUnit **buckets;	/* children that are not over, by id */
+	int			n_buckets;		/* a power of two, or 0 */
+	int			n_children;
 
 	const PulseJson **trace;
 	int			n_trace;

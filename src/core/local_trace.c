@@ -247,7 +247,7 @@ watch_growth(PulseLocalUnit *unit, const PulseGrowthRecord *growth)
 }
 
 static void
-keep_for_later(PulseLocalUnit *unit, int node)
+keep_for_later(PulseLocalUnit *unit, int command)
 {
 	PulseLocalTold *told = &unit->told;
 
@@ -260,7 +260,7 @@ keep_for_later(PulseLocalUnit *unit, int node)
 									   sizeof(int) * (size_t) cap);
 		told->cap_later = cap;
 	}
-	told->later[told->n_later++] = node;
+	told->later[told->n_later++] = command;
 }
 
 /*
@@ -315,13 +315,13 @@ tell(PulseLocalUnit *unit, bool all)
 
 	trace_renewed(unit);
 	for (int i = 0; all && i < told->n_later; i++)
-		trace_node(unit, told->later[i]);
+		trace_command(unit, &unit->step.commands[told->later[i]]); /* if it has not been taken back */
 	for (; told->n < unit->step.n_commands; told->n++)
 	{
 		const PulseCommand *cmd = &unit->step.commands[told->n];
 
 		if (!all && cmd->kind == PULSE_CMD_NODE && is_open(unit, cmd->node))
-			keep_for_later(unit, cmd->node);
+			keep_for_later(unit, told->n);
 		else
 			trace_command(unit, cmd);
 	}
