@@ -106,7 +106,7 @@ draw_run(Drawing *d, const pg_uuid_t *id)
 		int			at = pulse_graph_find(nodes->graph, children[i].node, strlen(children[i].node));
 
 		if (at >= 0)
-			notes[at] = psprintf("child %s %s", children[i].run, children[i].status);
+			notes[at] = psprintf("child %s, %s", children[i].status, children[i].run);
 	}
 	for (int i = 0; i < nodes->graph->n_nodes; i++)
 		failed[i] = nodes->stored[i] == PULSE_SKIPPED && nodes->reason[i] != NULL &&

@@ -105,10 +105,25 @@ put_delay(StringInfo out, const PulseNode *n)
 		put_duration(out, " ", n->delay);
 }
 
+/* scope: of one of its instances, if it was lowered; so for all of these. */
 static void
-put_map(StringInfo out, const PulseNode *n)
+put_choose(StringInfo out, const PulseNode *n, const PulseScope *scope)
 {
-	appendStringInfoString(out, " over ");
+	if (scope == NULL)
+		appendStringInfo(out, ", %d branch%s", n->n_choices, n->n_choices == 1 ? "" : "es");
+	else if (n->choices[scope->index].when == NULL)
+		appendStringInfoString(out, ", took else");
+	else
+		appendStringInfo(out, ", took branch %d of %d", scope->index + 1, n->n_choices);
+}
+
+static void
+put_map(StringInfo out, const PulseNode *n, const PulseScope *scope)
+{
+	if (scope != NULL)
+		put_count(out, ", ", scope->n_items, "item", " of ");
+	else
+		appendStringInfoString(out, " over ");
 	pulse_draw_line(out, pulse_expr_text(n->over));
 	put_count(out, ", ", n->body->graph->n_nodes, "node", " each");
 	if (n->max_parallel > 0)
@@ -118,19 +133,19 @@ put_map(StringInfo out, const PulseNode *n)
 }
 
 static void
-put_repeat(StringInfo out, const PulseNode *n)
+put_repeat(StringInfo out, const PulseNode *n, const PulseScope *scope)
 {
+	if (scope != NULL)
+		appendStringInfo(out, ", in round %d,", scope->index);
 	appendStringInfoString(out, " while ");
 	pulse_draw_line(out, pulse_expr_text(n->body->again));
 	put_count(out, ", ", n->body->graph->n_nodes, "node", "");
 	put_count(out, ", at most ", n->max_rounds, "round", "");
 }
 
-void
-pulse_draw_describe(StringInfo out, const PulseGraph *graph, int node)
+static void
+describe(StringInfo out, const PulseGraph *graph, const PulseNode *n, const PulseScope *scope)
 {
-	const PulseNode *n = graph->nodes[node];
-
 	if (n->kind == PULSE_KIND_DELAY && n->until)
 		appendStringInfoString(out, "until");
 	else
@@ -143,11 +158,11 @@ pulse_draw_describe(StringInfo out, const PulseGraph *graph, int node)
 	if (n->kind == PULSE_KIND_DELAY)
 		put_delay(out, n);
 	else if (n->kind == PULSE_KIND_CHOOSE)
-		appendStringInfo(out, ", %d branch%s", n->n_choices, n->n_choices == 1 ? "" : "es");
+		put_choose(out, n, scope);
 	else if (n->kind == PULSE_KIND_MAP)
-		put_map(out, n);
+		put_map(out, n, scope);
 	else if (n->kind == PULSE_KIND_REPEAT)
-		put_repeat(out, n);
+		put_repeat(out, n, scope);
 	else if (n->kind == PULSE_KIND_WORKFLOW && n->version > 0)
 		appendStringInfo(out, " version %d", n->version);
 	if (n->timeout > 0)
@@ -166,7 +181,13 @@ pulse_draw_describe(StringInfo out, const PulseGraph *graph, int node)
 	}
 }
 
-/* The instances of a composite node that was lowered: all of them have one anchor. */
+void
+pulse_draw_describe(StringInfo out, const PulseGraph *graph, int node)
+{
+	describe(out, graph, graph->nodes[node], NULL);
+}
+
+/* One of the instances of a composite node that was lowered, or NULL. */
 static const PulseScope *
 instance_of(const PulseDrawing *d, const PulseNode *n)
 {
@@ -182,7 +203,6 @@ bool
 pulse_draw_does(StringInfo out, const PulseDrawing *d, int node)
 {
 	const PulseNode *n = d->graph->nodes[node];
-	const PulseScope *scope = instance_of(d, n);
 	int from = out->len;
 
 	if (d->more != NULL && d->more[node] != NULL)
@@ -190,15 +210,7 @@ pulse_draw_does(StringInfo out, const PulseDrawing *d, int node)
 		appendStringInfoString(out, d->more[node]);
 		return true;
 	}
-	pulse_draw_describe(out, d->graph, node);
-	if (scope != NULL && scope->kind == PULSE_SCOPE_ITEM)
-		put_count(out, ", ", scope->n_items, "item", "");
-	else if (scope != NULL && scope->kind == PULSE_SCOPE_ROUND)
-		appendStringInfo(out, ", in round %d", scope->index);
-	else if (scope != NULL && n->choices[scope->index].when == NULL)
-		appendStringInfoString(out, ", took else");
-	else if (scope != NULL)
-		appendStringInfo(out, ", took branch %d", scope->index + 1);
+	describe(out, d->graph, n, instance_of(d, n));
 	return strcmp(out->data + from, "noop") != 0;
 }
 
@@ -290,6 +302,8 @@ scope_group(PulseDrawing *d, const PulseScope *scope, int *by_anchor, PulseArena
 		put_count(&label, ": ", scope->n_items, "item", "");
 	else if (scope->kind == PULSE_SCOPE_ROUND)
 		appendStringInfo(&label, ": round %d", scope->index);
+	else if (d->whole->nodes[scope->anchor]->choices[scope->index].when == NULL)
+		appendStringInfoString(&label, ": else");
 	else
 		appendStringInfo(&label, ": branch %d", scope->index + 1);
 	by_anchor[scope->anchor] = new_group(d, parent, &label, arena);

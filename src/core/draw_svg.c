@@ -339,7 +339,7 @@ put_rectangle(StringInfo out, double x, double y, double w, double h, double rad
 }
 
 static void
-put_shape(StringInfo out, PulseNodeKind kind, double x, double y, double w, double h)
+put_shape(StringInfo out, PulseNodeKind kind, bool across, double x, double y, double w, double h)
 {
 	double cut = CORNER;
 
@@ -370,8 +370,13 @@ put_shape(StringInfo out, PulseNodeKind kind, double x, double y, double w, doub
 			put_pointed(out, x, y, w, h, 2 * cut);
 			break;
 		case PULSE_KIND_COLLECT:
-			appendStringInfo(out, "<path d=\"M%.1f %.1fh%.1fl%.1f %.1fh%.1fz\"", x, y, w,
-							 -1.5 * cut, h, 3 * cut - w);
+			/* wide where lines come in */
+			if (across)
+				appendStringInfo(out, "<path d=\"M%.1f %.1fl%.1f %.1fv%.1fl%.1f %.1fz\"", x, y, w, cut,
+								 h - 2 * cut, -w, cut);
+			else
+				appendStringInfo(out, "<path d=\"M%.1f %.1fh%.1fl%.1f %.1fh%.1fz\"", x, y, w,
+								 -1.5 * cut, h, 3 * cut - w);
 			break;
 	}
 }
@@ -385,7 +390,7 @@ put_second(StringInfo out, PulseNodeKind kind, double x, double y, double w, dou
 
 	if (kind == PULSE_KIND_CHOOSE || kind == PULSE_KIND_REPEAT)
 	{
-		put_shape(out, kind, x + gap + (kind == PULSE_KIND_CHOOSE ? 1 : 0), y + gap,
+		put_shape(out, kind, false, x + gap + (kind == PULSE_KIND_CHOOSE ? 1 : 0), y + gap,
 				  w - 2 * gap - (kind == PULSE_KIND_CHOOSE ? 2 : 0), h - 2 * gap);
 		appendStringInfo(out, " fill=\"none\" stroke=\"%s\" stroke-width=\"0.9\"/>\n", stroke);
 	}
@@ -490,7 +495,7 @@ put_node(const Picture *p, int node)
 	appendStringInfoString(p->out, "</title>");
 	if (n->kind == PULSE_KIND_MAP)
 		put_stack(p->out, x, y, p->box_w, p->box_h, fill, stroke);
-	put_shape(p->out, n->kind, x, y, p->box_w, p->box_h);
+	put_shape(p->out, n->kind, p->across, x, y, p->box_w, p->box_h);
 	appendStringInfo(p->out, " fill=\"%s\" stroke=\"%s\" stroke-width=\"%s\"%s/>\n", fill, stroke,
 					 strong ? "2.6" : "1.3",
 					 style != NULL && style->dashed ? " stroke-dasharray=\"5 3\"" : "");

@@ -6,6 +6,7 @@
 
 #include "core/draw.h"
 #include "core/layout.h"
+#include "core/replay.h"
 
 #include "common/pg_prng.h"
 
@@ -353,6 +354,262 @@ test_dot(void)
 		  "shapes");
 }
 
+/*
+ * Composite nodes and graphs that have grown
+ */
+
+#define COMPOSITES \
+	"{'nodes': {'load': {'action': 'x.load'}," \
+	"'route': {'choose': [{'when': '$.input.big', 'then': {'nodes': {'ask': {'signal': 'ok'}, 'book': {'noop': true, 'after': ['ask']}}}}," \
+	"{'else': {'nodes': {'skip': {'noop': true}}}}], 'after': ['load']}," \
+	"'lines': {'map': {'over': '$.nodes.load.lines', 'as': {'nodes': {'inner': {'map': {'over': '$.item', 'as': {'nodes': {'n': {'pure': 1}}}}}}}," \
+	" 'max_parallel': 4, 'tolerate': 0.1}, 'after': ['route']}," \
+	"'poll': {'repeat': {'body': {'nodes': {'look': {'action': 'x.look'}}}, 'while': '$.nodes.poll.more', 'max': 10}, 'after': ['route']}," \
+	"'bill': {'workflow': 'billing', 'version': 3, 'after': ['lines', 'poll']}}}"
+
+static void
+test_composites(void)
+{
+	PulseGraph *g = graph_of(COMPOSITES);
+	const char *out;
+
+	is(drawing(g, NULL, PULSE_DRAW_TEXT),
+	   "○   load   action x.load\n"
+	   "○   route  choose, 2 branches\n"
+	   "│     when $.input.big\n"
+	   "│       · ask   signal ok\n"
+	   "│       · book  noop  ← ask\n"
+	   "│     else\n"
+	   "│       · skip  noop\n"
+	   "├─╮\n"
+	   "○ │ lines  map over $.nodes.load.lines, 1 node each, at most 4 at once, 10% may fail\n"
+	   "│ │   · inner  map over $.item, 1 node each\n"
+	   "│ │     · n  pure\n"
+	   "│ ○ poll   repeat while $.nodes.poll.more, 1 node, at most 10 rounds\n"
+	   "│ │   · look  action x.look\n"
+	   "├─╯\n"
+	   "○   bill   workflow billing version 3\n",
+	   "bodies in words");
+	is(drawing(g, NULL, PULSE_DRAW_MERMAID),
+	   "flowchart TD\n"
+	   "    n0[[\"bill<br/>workflow billing version 3\"]]\n"
+	   "    n1[/\"lines<br/>map over $.nodes.load.lines, 1 node each, at most 4 at once, 10#37; may fail<br/>inner\"\\]\n"
+	   "    n2[\"load<br/>action x.load\"]\n"
+	   "    n3(((\"poll<br/>repeat while $.nodes.poll.more, 1 node, at most 10 rounds<br/>look\")))\n"
+	   "    n4{\"route<br/>choose, 2 branches<br/>ask, book | skip\"}\n"
+	   "    n1 --> n0\n"
+	   "    n2 --> n4\n"
+	   "    n3 --> n0\n"
+	   "    n4 --> n1\n"
+	   "    n4 --> n3\n",
+	   "their shapes in mermaid");
+	out = drawing(g, NULL, PULSE_DRAW_DOT);
+	is_int(count_lines(out, "peripheries=2"), 3, "a second border in dot");
+	is_int(count_lines(out, "shape=component"), 1, "a workflow in dot");
+	out = drawing(g, NULL, PULSE_DRAW_SVG);
+	is_int(count_lines(out, "fill=\"none\" stroke=\"#52525b\" stroke-width=\"0.9\""), 3, "second borders and bars in svg");
+	is_int(count_lines(out, "<title>route: choose, 2 branches, of ask, book | skip</title>"), 1, "outlines in svg");
+	ok(is_well_formed(out), "well-formed");
+	pulse_graph_free(g);
+}
+
+static const PulseJson *
+json_of(const char *text)
+{
+	char *copy = pulse_arena_strdup(arena, text);
+	PulseDiag d;
+
+	for (char *p = copy; *p != '\0'; p++)
+	{
+		if (*p == '\'')
+			*p = '"';
+	}
+	pulse_diag_init(&d, arena);
+	return pulse_json_parse(arena, copy, strlen(copy), &d);
+}
+
+/* The graph after these growths; their revisions are their numbers. */
+static PulseGraph *
+grown(const PulseGraph *base, PulseGrowthRecord *records, int n, PulseDrawGrowth *growths)
+{
+	const char *why = "no reason";
+	PulseGraph *g;
+
+	for (int i = 0; i < n; i++)
+	{
+		records[i].id = records[i].revision = i + 1;
+		records[i].admitted = true;
+		growths[i] = (PulseDrawGrowth){ i + 1, records[i].anchor, records[i].form };
+	}
+	g = pulse_graph_replay(base, records, n, -1, arena, &why);
+	if (g == NULL)
+	{
+		printf("Bail out! %s\n", why);
+		exit(1);
+	}
+	return g;
+}
+
+static const char *
+run_drawing(const PulseGraph *g, const PulseDrawRun *run, PulseDrawFormat format)
+{
+	StringInfoData out;
+	const char *text;
+
+	initStringInfo(&out);
+	pulse_draw_run(&out, g, run, format);
+	text = pulse_arena_strdup(arena, out.data);
+	pfree(out.data);
+	return text;
+}
+
+static void
+test_grown(void)
+{
+	PulseGrowthRecord records[4] = {
+		{ .anchor = "load", .form = "append", .rewrite = json_of("{'form': 'append', 'fragment': {'nodes': {'more': {'noop': true}}}}") },
+		{ .anchor = "route", .form = "choose", .detail = json_of("{'branch': 1}") },
+		{ .anchor = "lines", .form = "map", .detail = json_of("{'items': [1, 2]}") },
+		{ .anchor = "poll", .form = "repeat", .detail = json_of("{'round': 7}") }
+	};
+	PulseDrawGrowth growths[4];
+	PulseGraph *base = graph_of(COMPOSITES);
+	PulseGraph *g = grown(base, records, 4, growths);
+	PulseStatus *status = pulse_arena_zalloc(arena, sizeof(PulseStatus) * (size_t) g->n_nodes);
+	const char **notes = pulse_arena_zalloc(arena, sizeof(char *) * (size_t) g->n_nodes);
+	PulseDrawRun run = { .status = status, .notes = notes, .n_growths = 4, .growths = growths };
+	const char *out;
+
+	for (int i = 0; i < g->n_nodes; i++)
+	{
+		if (pulse_kind_composite(g->nodes[i]->kind) && g->nodes[i]->scope == NULL)
+			status[i] = PULSE_REWRITTEN;
+	}
+	notes[pulse_graph_find(g, "bill", 4)] = "child running, 42";
+	is(run_drawing(g, &run, PULSE_DRAW_TEXT),
+	   "○     load                pending      action x.load\n"
+	   "○     load:more           pending      noop, added by load (rewrite 1)\n"
+	   "◆     route               rewritten    choose, took else\n"
+	   "○     route:skip          pending      noop\n"
+	   "○     route:out           pending      collect\n"
+	   "├─╮\n"
+	   "◆ │   lines               rewritten    map, 2 items of $.nodes.load.lines, 1 node each, at most 4 at once, 10% may fail\n"
+	   "├─│─╮\n"
+	   "│ ◆ │ poll                rewritten    repeat, in round 7, while $.nodes.poll.more, 1 node, at most 10 rounds\n"
+	   "○ │ │ lines:item_0:inner  pending      map over $.item, 1 node each\n"
+	   "│ │ │   · n  pure\n"
+	   "│ │ ○ lines:item_1:inner  pending      map over $.item, 1 node each\n"
+	   "│ │ │   · n  pure\n"
+	   "├─│─╯\n"
+	   "│ ○   poll:iter_7:look    pending      action x.look\n"
+	   "○ │   lines:out           pending      collect\n"
+	   "│ ○   poll:out            pending      collect\n"
+	   "├─╯\n"
+	   "○     bill                pending      workflow billing version 3, child running, 42\n",
+	   "a graph that has grown");
+	out = run_drawing(g, &run, PULSE_DRAW_MERMAID);
+	ok(strstr(out, "    subgraph g0[\"added by load (rewrite 1)\"]\n"
+				   "        n5((\"load:more\"))\n"
+				   "    end\n"
+				   "    subgraph g1[\"route: else\"]\n"
+				   "        n7((\"route:skip\"))\n"
+				   "    end\n"
+				   "    subgraph g2[\"lines: 2 items\"]\n"
+				   "        n9[/\"lines:item_0:inner<br/>map over $.item, 1 node each<br/>n\"\\]\n"
+				   "        n10[/\"lines:item_1:inner<br/>map over $.item, 1 node each<br/>n\"\\]\n"
+				   "    end\n"
+				   "    subgraph g3[\"poll: round 7\"]\n"
+				   "        n12[\"poll:iter_7:look<br/>action x.look\"]\n"
+				   "    end\n") != NULL,
+	   "groups in mermaid");
+	ok(strstr(out, "collect\"/]\n") != NULL && strstr(out, "<br/>child running, 42\"]]") != NULL, "and notes");
+	out = run_drawing(g, &run, PULSE_DRAW_DOT);
+	is_int(count_lines(out, "subgraph cluster_"), 4, "groups in dot");
+	is_int(count_lines(out, "shape=invtrapezium"), 3, "collecting nodes in dot");
+	out = run_drawing(g, &run, PULSE_DRAW_SVG);
+	is_int(count_lines(out, ">added by load (rewrite 1)</text>"), 1, "who has added what in svg");
+	ok(is_well_formed(out), "well-formed");
+	pulse_graph_free(g);
+	pulse_graph_free(base);
+}
+
+/* n items of a map of a map: 30 inside each. */
+static void
+test_items(int n)
+{
+	StringInfoData items;
+	PulseGrowthRecord *records = pulse_arena_zalloc(arena, sizeof(PulseGrowthRecord) * ((size_t) n + 1));
+	PulseDrawGrowth *growths = pulse_arena_alloc(arena, sizeof(PulseDrawGrowth) * ((size_t) n + 1));
+	PulseGraph *base = graph_of("{'nodes': {'m': {'map': {'over': '$.input', 'as': {'nodes': {"
+								"'i': {'map': {'over': '$.item', 'as': {'nodes': {'n': {'noop': true}}}}}}}}}}}");
+	PulseGraph *g;
+	PulseStatus *status;
+	bool *failed;
+	PulseDrawRun run = { 0 };
+	const char *out;
+
+	initStringInfo(&items);
+	for (int i = 0; i < n; i++)
+		appendStringInfo(&items, "%s[]", i > 0 ? ", " : "");
+	records[0].anchor = "m";
+	records[0].form = "map";
+	records[0].detail = json_of(psprintf("{'items': [%s]}", items.data));
+	resetStringInfo(&items);
+	for (int i = 0; i < 30; i++)
+		appendStringInfo(&items, "%s%d", i > 0 ? ", " : "", i);
+	for (int i = 0; i < n; i++)
+	{
+		records[i + 1].anchor = psprintf("m:item_%d:i", i);
+		records[i + 1].form = "map";
+		records[i + 1].detail = json_of(psprintf("{'items': [%s]}", items.data));
+	}
+	pfree(items.data);
+	g = grown(base, records, n + 1, growths);
+	status = pulse_arena_alloc(arena, sizeof(PulseStatus) * (size_t) g->n_nodes);
+	failed = pulse_arena_zalloc(arena, sizeof(bool) * (size_t) g->n_nodes);
+	for (int i = 0; i < g->n_nodes; i++)
+		status[i] = pulse_kind_composite(g->nodes[i]->kind) ? PULSE_REWRITTEN : PULSE_COMPLETED;
+	run.growths = growths;
+	run.n_growths = n + 1;
+
+	/* a definition would have no statuses: all items are alike */
+	out = run_drawing(g, &run, PULSE_DRAW_TEXT);
+	is_int(count_lines(out, " m:… "), 1, "items that are not shown");
+	is_int(count_lines(out, psprintf("%d more items", n - 20)), 1, "counted");
+	is_int(count_lines(out, ":i:… "), 20, "in each that is shown");
+
+	run.status = status;
+	run.failed = failed;
+	out = run_drawing(g, &run, PULSE_DRAW_TEXT);
+	is_int(count_lines(out, psprintf("completed    %d more items, all completed", n - 20)), 1, "all alike");
+	is_int(count_lines(out, "item_19:i:out"), 1, "the first ones are shown");
+
+	status[pulse_graph_find(g, "m:item_33:i:item_7:n", 20)] = PULSE_RUNNING;
+	failed[pulse_graph_find(g, "m:item_34:i:item_29:n", 21)] = true;
+	status[pulse_graph_find(g, "m:item_0:i:item_28:n", 20)] = PULSE_PENDING;
+	status[pulse_graph_find(g, "m:item_0:i:item_29:n", 20)] = PULSE_WAITING;
+	for (int k = 21; k < n; k++)
+		status[pulse_graph_find(g, psprintf("m:item_%d:i", k), strlen(psprintf("m:item_%d:i", k)))] =
+			k % 2 == 0 ? PULSE_REWRITTEN : PULSE_PENDING;
+	out = run_drawing(g, &run, PULSE_DRAW_TEXT);
+	is_int(count_lines(out, " m:item_33:i:item_7:n "), 1, "one under way is shown");
+	is_int(count_lines(out, " m:item_34:i:item_29:n "), 1, "one that failed is shown");
+	is_int(count_lines(out, " m:item_0:i:item_29:n "), 1, "one that waits is shown");
+	is_int(count_lines(out, " m:item_17:i "), 1, "then the first ones");
+	is_int(count_lines(out, " m:item_18:i "), 0, "as many as there is room for");
+	is_int(count_lines(out, " m:… "), 2, "the others by status");
+	is_int(count_lines(out, psprintf("pending      %d more items", (n - 21 + 1) / 2 - 1)), 1, "those to come");
+
+	ok(pulse_draw_fits(g, PULSE_DRAW_SVG), "as svg it fits");
+	out = run_drawing(g, &run, PULSE_DRAW_SVG);
+	ok(is_well_formed(out) && count_lines(out, "<g><title>") <= PULSE_DRAW_SVG_MAX, "with fewer items");
+	out = run_drawing(g, &run, PULSE_DRAW_DOT);
+	is_int(count_lines(out, "subgraph cluster_"), 21, "a group a map that is shown");
+	ok(strstr(out, "-> n-1") == NULL && strstr(out, "n-1 ->") == NULL, "no line to what is not there");
+	pulse_graph_free(g);
+	pulse_graph_free(base);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -367,6 +624,10 @@ main(int argc, char **argv)
 	test_mermaid();
 	test_dot();
 	test_svg();
+	test_composites();
+	test_grown();
+	test_items(41);
+	test_items(400);
 	test_large(seed);
 	pulse_arena_free(arena);
 	return tap_done();
