@@ -76,7 +76,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pulse.contro
 
 CORE = activate answer answer_time arena budget child diag draw draw_body draw_dot draw_items draw_mermaid draw_svg draw_text \
 	expr_eval expr_lex expr_parse expr_refs fold_node fold_run format fragment graph graph_body graph_check graph_codes graph_grow graph_index graph_lower graph_node \
-	graph_read graph_reader graph_refs growth inspect json json_value layout local local_bindings local_child local_result local_trace lower number outcome plan_rewrite replay \
+	graph_read graph_reader graph_refs growth inspect json json_value layout local local_bindings local_child local_event local_result local_trace lower number outcome plan_rewrite replay \
 	retry rewrite sha256 sign state \
 	stage status step suggest template timetext uuid
 BASE = clock extension guc txn

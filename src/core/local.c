@@ -2,8 +2,8 @@
  * local.c
  *		Runs in memory: drives the step function until nothing is left to do.
  *
- * Owns the queue of calls, the heap of what is due, and the virtual clock.  It decides
- * nothing about the graph: whatever happens to a node is folded by pulse_step, as
+ * Owns the queue of calls and the virtual clock (what is due is local_event.c's).  It
+ * decides nothing about the graph: whatever happens to a node is folded by pulse_step, as
  * in a durable run.  The run asked for and all that belongs to the whole live in the
  * arena of its state; a child run has an arena of its own, which goes when it ends.
  */
@@ -25,115 +25,6 @@
 
 /* No virtual clock goes further than this. */
 #define MAX_ELAPSED		(INT64CONST(1000) * 366 * 86400 * 1000000)
-
-/*
- * ---------------------------------------------------------------------
- * What is due
- * ---------------------------------------------------------------------
- */
-
-static inline bool
-event_before(const PulseLocalEvent *a, const PulseLocalEvent *b)
-{
-	return a->at != b->at ? a->at < b->at : a->seq < b->seq;
-}
-
-void
-pulse_local_push(PulseLocalRun *r, PulseLocalEvent event)
-{
-	int			i;
-
-	event.seq = r->seq++;
-	if (r->n_events == r->cap_events)
-	{
-		int			cap = Max(8, r->cap_events * 2);
-
-		r->events = pulse_arena_grow(r->arena, r->events,
-									 sizeof(event) * (size_t) r->n_events,
-									 sizeof(event) * (size_t) cap);
-		r->cap_events = cap;
-	}
-	for (i = r->n_events++; i > 0; i = (i - 1) / 2)
-	{
-		if (!event_before(&event, &r->events[(i - 1) / 2]))
-			break;
-		r->events[i] = r->events[(i - 1) / 2];
-	}
-	r->events[i] = event;
-}
-
-static PulseLocalEvent
-pop_event(PulseLocalRun *r)
-{
-	PulseLocalEvent top = r->events[0];
-	PulseLocalEvent last = r->events[--r->n_events];
-	int			i = 0;
-
-	for (;;)
-	{
-		int			child = 2 * i + 1;
-
-		if (child >= r->n_events)
-			break;
-		if (child + 1 < r->n_events &&
-			event_before(&r->events[child + 1], &r->events[child]))
-			child++;
-		if (!event_before(&r->events[child], &last))
-			break;
-		r->events[i] = r->events[child];
-		i = child;
-	}
-	r->events[i] = last;
-	return top;
-}
-
-/* The state of the node if its number still means it, else NULL. */
-static const PulseNodeState *
-same_node(const PulseLocalUnit *unit, int node, const char *id)
-{
-	const PulseGraph *graph;
-
-	if (unit->over || unit->state == NULL)
-		return NULL;
-	graph = unit->state->graph;
-	if (node >= graph->n_nodes || strcmp(graph->nodes[node]->id, id) != 0)
-		return NULL;
-	return &unit->state->nodes[node];
-}
-
-/* Does anybody wait for the answer? */
-static bool
-call_holds(const PulseLocalCall *call)
-{
-	const PulseNodeState *n = same_node(call->unit, call->node, call->node_id);
-
-	return n != NULL && n->status == PULSE_RUNNING && n->attempt == call->attempt &&
-		memcmp(&n->activation, &call->activation, sizeof(PulseUuid)) == 0;
-}
-
-/* One that has been overtaken must not move the clock. */
-static bool
-event_holds(const PulseLocalEvent *event)
-{
-	const PulseNodeState *n;
-
-	if (event->unit->over)
-		return false;
-	switch (event->kind)
-	{
-		case PULSE_LOCAL_TIMER:
-			n = same_node(event->unit, event->index, event->id);
-			return n != NULL && n->status == PULSE_WAITING && n->due == event->at;
-		case PULSE_LOCAL_OUTCOME:
-			return call_holds(event->call);
-		case PULSE_LOCAL_CHILD_ENDED:
-			n = same_node(event->unit, event->index, event->id);
-			return n != NULL && n->status == PULSE_WAITING &&
-				memcmp(&n->activation, &event->child, sizeof(PulseUuid)) == 0;
-		default:
-			return true;
-	}
-}
 
 bool
 pulse_local_stopped(PulseLocalRun *r)
@@ -412,7 +303,7 @@ fold_events(const PulseLocalEvent *due, int first)
 	for (int i = first; i >= 0; i = due[i].next)
 	{
 		/* what was folded before may have overtaken it */
-		if (event_holds(&due[i]))
+		if (pulse_local_event_holds(&due[i]))
 			event_fact(&due[i], &facts[n++]);
 	}
 	if (n > 0)
@@ -449,9 +340,9 @@ advance(PulseLocalRun *r)
 	r->turn++;
 	while (r->n_events > 0 && (n == 0 || r->events[0].at <= r->now))
 	{
-		PulseLocalEvent event = pop_event(r);
+		PulseLocalEvent event = pulse_local_pop(r);
 
-		if (!event_holds(&event))
+		if (!pulse_local_event_holds(&event))
 			continue;
 		if (event.at - r->options->now > MAX_ELAPSED)
 		{
@@ -536,7 +427,7 @@ next_call(PulseLocalRun *r)
 	{
 		PulseLocalCall *call = r->calls[r->head];
 
-		if (call_holds(call))
+		if (pulse_local_call_holds(call))
 			return true;
 		if (call->handle != NULL)
 			r->local->host->abort(r->local->host->arg, call, false);

@@ -28,9 +28,10 @@
  *	elapsed				virtual seconds from start to end
  *	hash				of the graph at its last revision
  *	remaining_budget	{nodes, edges, depth, frontier, operations}
- *	rewrites			{"admitted": [...], "rejected": [...]}: those proposed, each with id, anchor,
- *						form, attempt, cost, budget_before, budget_after; revision and hash if
- *						admitted; code, reason, errors, exceeded if rejected
+ *	rewrites			{"admitted": [...], "rejected": [...]}: those proposed, each with rewrite (its
+ *						number), anchor, form, attempt, proposal, output, cost, budget_before,
+ *						budget_after; revision and hash if admitted; code, reason, errors, exceeded
+ *						if rejected
  *	waiting				suspended only: {node: {"for": reason, "signal"?: name,
  *						"child"?: {node: ...}}}
  *	note				suspended only: says that the run cannot be resumed

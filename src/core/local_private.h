@@ -140,11 +140,17 @@ extern void pulse_local_unit_prepare(PulseLocalUnit *unit, PulseRunState *state)
 /* Folds the facts and does what the commands say; the unit may be over then. */
 extern void pulse_local_fold(PulseLocalUnit *unit, PulseFact *facts, int n);
 
-/* Its seq is set here. */
-extern void pulse_local_push(PulseLocalRun *run, PulseLocalEvent event);
 
 /* True if somebody wants the whole to end. */
 extern bool pulse_local_stopped(PulseLocalRun *run);
+
+/* local_event.c: what is due. Adds an event, whose seq is set here; takes the earliest */
+extern void pulse_local_push(PulseLocalRun *run, PulseLocalEvent event);
+extern PulseLocalEvent pulse_local_pop(PulseLocalRun *run);
+
+/* Does anybody wait for it? One that has been overtaken must not move the clock. */
+extern bool pulse_local_event_holds(const PulseLocalEvent *event);
+extern bool pulse_local_call_holds(const PulseLocalCall *call);
 
 /* local_child.c: runs that nodes of other runs start */
 extern const PulseWorkflowInfo *pulse_local_workflow(void *arg, const PulseRunState *run,

@@ -505,15 +505,17 @@ put_or_null(PulseLocalMembers *m, const char *key, const PulseJson *value)
 void
 pulse_local_note_growth(PulseLocalRun *r, const PulseGrowthRecord *growth)
 {
-	PulseLocalMembers m = pulse_local_members(r->arena, 12);
+	PulseLocalMembers m = pulse_local_members(r->arena, 14);
 
 	if (!is_proposal(growth))
 		return;
-	pulse_local_put(&m, "id", pulse_json_int(r->arena, growth->id));
+	pulse_local_put(&m, "rewrite", pulse_json_int(r->arena, growth->id));
 	pulse_local_put_text(&m, "anchor", growth->anchor);
 	pulse_local_put_text(&m, "form", growth->form);
 	pulse_local_put(&m, "attempt", growth->attempt > 0 ?
 					pulse_json_int(r->arena, growth->attempt) : &pulse_json_null);
+	put_or_null(&m, "proposal", growth->rewrite);
+	put_or_null(&m, "output", growth->output);
 	put_or_null(&m, "cost", growth->cost);
 	put_or_null(&m, "budget_before", growth->budget_before);
 	put_or_null(&m, "budget_after", growth->budget_after);
