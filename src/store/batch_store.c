@@ -50,6 +50,7 @@ pulse_writes_node(PulseWrites *w, const PulseNodeWrite *r, bool insert)
 	w->bytes += pulse_rowset_jsonb(set, row, 14, r->output);
 	w->bytes += pulse_rowset_jsonb(set, row, 15, r->error);
 	w->bytes += pulse_rowset_jsonb(set, row, 16, r->memo);
+	w->bytes += strlen(r->node); /* composed ids may be long */
 }
 
 void
