@@ -181,6 +181,16 @@ pulse_body_read(PulseGraphReader *up, int node, const PulseJson *document, const
 	return up->diag->n_errors == errors ? body : NULL;
 }
 
+/* By its id or, in a graph that has grown, by what it is called in its own fragment. */
+static bool
+names_composite(const PulseGraphReader *r, const char *name)
+{
+	const char *id = r->up->graph->nodes[r->up_node]->id;
+	const char *local = strrchr(id, ':');
+
+	return strcmp(name, id) == 0 || (local != NULL && strcmp(name, local + 1) == 0);
+}
+
 int
 pulse_body_outer(PulseGraphReader *r, const PulseRefUse *use, const char *name)
 {
@@ -196,7 +206,7 @@ pulse_body_outer(PulseGraphReader *r, const PulseRefUse *use, const char *name)
 		body->outer = pulse_arena_grow(r->arena, body->outer, sizeof(char *) * (size_t) i,
 									   sizeof(char *) * ((size_t) i + 8));
 	body->outer[body->n_outer++] = name;
-	if (strcmp(name, r->up->graph->nodes[r->up_node]->id) == 0)
+	if (names_composite(r, name))
 	{
 		body->self = i;
 		return i;

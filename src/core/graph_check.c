@@ -36,6 +36,20 @@ pulse_check_handlers(PulseGraphReader *r)
 	bool *linked = pulse_arena_zalloc(r->scratch, (size_t) graph->n_nodes);
 	bool *told = pulse_arena_zalloc(r->scratch, (size_t) graph->n_nodes);
 
+	/* errors of a composite node that has run are handled behind what collects (graph_lower.c) */
+	for (int i = 0; i < graph->n_nodes; i++)
+	{
+		PulseNode *out = graph->nodes[i];
+		PulseNode *composite = out->kind == PULSE_KIND_COLLECT && out->collects >= 0 ? graph->nodes[out->collects] : NULL;
+
+		if (composite == NULL)
+			continue;
+		out->on_error = composite->on_error;
+		out->handler = composite->handler;
+		composite->on_error = PULSE_ON_ERROR_FAIL;
+		composite->handler = -1;
+	}
+
 	for (int i = 0; i < graph->n_nodes; i++)
 	{
 		int h = graph->nodes[i]->handler;
