@@ -261,6 +261,10 @@ pulse_sql_doctor(PG_FUNCTION_ARGS)
 	put_tally(&rows, "actions", &health.unknown_actions, "all actions of enabled workflows are registered",
 			  "actions of enabled workflows that are not registered",
 			  "SELECT pulse.register_action('name', 'host');");
+	put_tally(&rows, "workflows", &health.unknown_workflows,
+			  "all workflows that enabled workflows name are enabled",
+			  "workflows that enabled workflows name, and that are disabled or not there",
+			  "SELECT pulse.enable('name');");
 	put_tally(&rows, "hosts", &health.open_hosts, "no circuit is open", "hosts with an open circuit",
 			  "SELECT * FROM pulse.stat_hosts WHERE circuit = 'open';");
 	put_tally(&rows, "disabled hosts", &health.disabled_hosts, "no host is disabled",

@@ -19,6 +19,19 @@
 	"SELECT count(*), string_agg(t.x, ', ' ORDER BY t.x) FILTER (WHERE t.nth <= 5)" \
 	" FROM (SELECT q.x, row_number() OVER (ORDER BY q.x) AS nth FROM (" query ") AS q(x)) AS t"
 
+/* The nodes of the enabled workflows, with those inside of composite nodes. */
+#define ENABLED_NODES \
+	"WITH RECURSIVE nodes AS (" \
+	"SELECT m.tenant, jsonb_path_query(w.graph, '$.\"nodes\".*') AS node FROM _pulse.workflow_name m" \
+	" JOIN _pulse.workflow w ON w.tenant = m.tenant AND w.name = m.name" \
+	" AND w.version = m.enabled_version" \
+	" UNION ALL SELECT n.tenant, f.node FROM nodes n CROSS JOIN LATERAL (" \
+	"SELECT jsonb_path_query(n.node, '$.\"map\".\"as\".\"nodes\".*')" \
+	" UNION ALL SELECT jsonb_path_query(n.node, '$.\"repeat\".\"body\".\"nodes\".*')" \
+	" UNION ALL SELECT jsonb_path_query(n.node, '$.\"choose\"[*].\"then\".\"nodes\".*')" \
+	" UNION ALL SELECT jsonb_path_query(n.node, '$.\"choose\"[*].\"else\".\"nodes\".*')" \
+	") AS f(node) WHERE jsonb_typeof(n.node) = 'object') "
+
 static void
 tally(PulseStmt *stmt, const Datum *args, PulseTally *result, MemoryContext context)
 {
@@ -33,12 +46,19 @@ void
 pulse_health_read(TimestampTz now, PulseHealth *health)
 {
 	static PulseStmt unknown_actions = {
-		TALLY("SELECT DISTINCT n.value ->> 'action' FROM _pulse.workflow_name m"
+		ENABLED_NODES
+		TALLY("SELECT DISTINCT n.node ->> 'action' FROM nodes n"
+			  " WHERE n.node ? 'action' AND NOT EXISTS (SELECT FROM _pulse.action a"
+			  " WHERE a.name = n.node ->> 'action')"), 0, {0}
+	};
+	static PulseStmt unknown_workflows = {
+		ENABLED_NODES
+		TALLY("SELECT DISTINCT n.node ->> 'workflow' FROM nodes n"
+			  " WHERE n.node ? 'workflow' AND NOT EXISTS (SELECT FROM _pulse.workflow_name m"
 			  " JOIN _pulse.workflow w ON w.tenant = m.tenant AND w.name = m.name"
-			  " AND w.version = m.enabled_version"
-			  " CROSS JOIN LATERAL jsonb_each(w.graph -> 'nodes') AS n"
-			  " WHERE n.value ? 'action' AND NOT EXISTS (SELECT FROM _pulse.action a"
-			  " WHERE a.name = n.value ->> 'action')"), 0, {0}
+			  " WHERE m.tenant = n.tenant AND m.name = n.node ->> 'workflow'"
+			  " AND m.enabled_version IS NOT NULL"
+			  " AND w.version = coalesce((n.node ->> 'version')::integer, m.enabled_version))"), 0, {0}
 	};
 	static PulseStmt open_hosts = {
 		TALLY("SELECT DISTINCT host FROM _pulse.host_state WHERE circuit = 'open'"), 0, {0}
@@ -70,6 +90,7 @@ pulse_health_read(TimestampTz now, PulseHealth *health)
 
 	pulse_store_enter(&scope);
 	tally(&unknown_actions, NULL, &health->unknown_actions, caller);
+	tally(&unknown_workflows, NULL, &health->unknown_workflows, caller);
 	tally(&open_hosts, NULL, &health->open_hosts, caller);
 	tally(&disabled_hosts, NULL, &health->disabled_hosts, caller);
 	tally(&bare_hosts, NULL, &health->bare_hosts, caller);

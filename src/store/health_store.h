@@ -17,6 +17,7 @@ typedef struct PulseTally
 typedef struct PulseHealth
 {
 	PulseTally	unknown_actions;	/* of enabled workflows, with no registration */
+	PulseTally	unknown_workflows;	/* that these name, and that do not run */
 	PulseTally	open_hosts;		/* with an open circuit */
 	PulseTally	disabled_hosts;
 	PulseTally	bare_hosts;		/* whose credential is not set */

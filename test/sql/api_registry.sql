@@ -90,3 +90,11 @@ SELECT item, ok, detail FROM pulse.doctor() WHERE item IN ('actions', 'hosts', '
 SELECT pulse.alter_host('local', credential => 'gone', enable => false);
 SELECT pulse.define('w', '{"nodes": {"a": {"action": "x.y"}, "b": {"action": "x.z", "after": ["a"]}}}');
 SELECT item, ok, detail, hint FROM pulse.doctor() WHERE item IN ('actions', 'hosts', 'disabled hosts', 'credentials');
+-- also what is named inside of composite nodes, and workflows
+SELECT pulse.define('nested', '{"nodes": {
+	"c": {"choose": [{"when": "true", "then": {"nodes": {"x": {"action": "in.then"}}}}, {"else": {"nodes": {"y": {"workflow": "in.else"}}}}]},
+	"m": {"map": {"over": "$.input", "as": {"nodes": {"r": {"repeat": {"body": {"nodes": {"z": {"action": "in.body", "input": {"action": "no.action"}}}}, "while": "false", "max": 1}}}}}},
+	"w": {"workflow": "w"}, "v": {"workflow": "w", "version": 7}}}');
+SELECT item, ok, detail, hint FROM pulse.doctor() WHERE item IN ('actions', 'workflows');
+SELECT pulse.disable('nested');
+SELECT item, ok, detail, hint FROM pulse.doctor() WHERE item IN ('actions', 'workflows');

@@ -38,7 +38,7 @@ INSERT INTO pg_temp.calls VALUES
 	('SELECT pulse.signal(%L, ''go'')'), ('SELECT pulse.signal(%L, ''go'', ''{}'', ''key'')'), ('SELECT pulse.cancel(%L)'),
 	('SELECT pulse.pause(%L)'), ('SELECT pulse.resume(%L)'), ('SELECT pulse.retry(%L)'), ('SELECT pulse.release(%L)'),
 	('SELECT pulse.skip(%L, ''a'')'), ('SELECT pulse.skip(%L, ''no such node'')'), ('SELECT pulse.skip(%L, ''a'', ''{}'')'),
-	('SELECT pulse.wait(%L, ''0 s'')'), ('SELECT pulse.result(%L)'), ('SELECT * FROM pulse.timeline(%L)'),
+	('SELECT pulse.wait(%L, ''0 s'')'), ('SELECT pulse.result(%L)'), ('SELECT * FROM pulse.timeline(%L)'), ('SELECT pulse.run_graph(%L)'),
 	('SELECT * FROM pulse.why(%L)'), ('SELECT pulse.draw(%L::uuid)'), ('SELECT pulse.draw(%L::text)'), ('SELECT pulse.draw(%L)'),
 	('SELECT pulse.draw(%L::name, ''mermaid'')'), ('SELECT pulse.draw(%L::varchar, tenant => ''theirs'')');
 SELECT count(*), count(*) FILTER (WHERE whole(format(call, :'theirs')) = whole(format(call, '00000000-0000-7000-8000-000000000000'))) AS alike,
