@@ -17,6 +17,7 @@
 #include "cli/findings.h"
 #include "cli/input.h"
 #include "cli/run_job.h"
+#include "core/budget.h"
 #include "core/local.h"
 #include "core/timetext.h"
 #include "mb/pg_wchar.h"
@@ -41,6 +42,8 @@ static const char usage_text[] =
 	"  --bind ACTION=ANSWER   how an action is answered; may be given for each action\n"
 	"  --signal NAME=JSON     a signal that is there from the start; may be repeated\n"
 	"  --workflow NAME=FILE   the graph that workflow nodes of this name run; may be repeated\n"
+	"  --budget JSON          of rewrites, such as {\"nodes\": 40, \"operations\": 8}; what is not\n"
+	"                         given is that of the graph, or the default\n"
 	"  --trace FILE           writes what happened, as a JSON array\n"
 	"  --jobs N               runs up to N commands at once (default 1)\n"
 	"  --now TIME             where the virtual clock starts (default 2000-01-01T00:00:00Z)\n"
@@ -247,6 +250,20 @@ parse_number(const char *text, long long min, long long max, long long *out)
 }
 
 static int
+set_budget(RunCall *call, const char *value)
+{
+	PulseDiag	diag;
+	const PulseJson *budget = parse(call, value, &diag);
+
+	if (budget == NULL || !pulse_budget_read(budget, "$", call->arena, &call->options.budget, &diag))
+		return usage_error("--budget needs an object of numbers by dimension: %s",
+						   diag.n > 0 ? pulse_arena_printf(call->arena, "%s at %s",
+														   diag.items[0].message, diag.items[0].path)
+						   : "malformed");
+	return 0;
+}
+
+static int
 set_option(RunCall *call, const char *name, const char *value)
 {
 	const char *why;
@@ -266,6 +283,8 @@ set_option(RunCall *call, const char *name, const char *value)
 		return add_signal(call, value);
 	else if (strcmp(name, "--workflow") == 0)
 		return add_workflow(call, value);
+	else if (strcmp(name, "--budget") == 0)
+		return set_budget(call, value);
 	else if (strcmp(name, "--jobs") == 0)
 	{
 		if (!parse_number(value, 1, MAX_JOBS, &n))
@@ -288,7 +307,7 @@ static int
 parse_words(int argc, char **argv, RunCall *call)
 {
 	static const char *const names[] = {
-		"--input", "--bind", "--signal", "--workflow", "--trace", "--jobs", "--now", "--seed"
+		"--input", "--bind", "--signal", "--workflow", "--budget", "--trace", "--jobs", "--now", "--seed"
 	};
 	bool		only_files = false;
 	int			standard = 0;

@@ -45,7 +45,7 @@
  *	call		node, action, attempt, input, rejection
  *	attempt		node, attempt, outcome, error: one that did not succeed
  *	completed	node, output
- *	rewritten	node, output
+ *	rewritten	node, output: it has proposed a rewrite
  *	skipped		node, reason, error
  *	failed		node, error
  *	waiting		node, reason, signal, until (virtual seconds since the start)

@@ -115,6 +115,9 @@ trace_node(const PulseLocalUnit *unit, int number)
 	/* a call says it by itself; pending nodes have nothing to tell, nor has no node */
 	if (node->id_len == 0 || n->status == PULSE_RUNNING || n->status == PULSE_PENDING)
 		return;
+	/* that a composite node was lowered, and each of its rounds, is told as growth */
+	if (n->status == PULSE_REWRITTEN && pulse_kind_composite(node->kind))
+		return;
 	m = entry(unit, pulse_status_name(n->status));
 	pulse_local_put_text(&m, "node", node->id);
 	if (pulse_status_has_output(n->status))
@@ -141,7 +144,9 @@ trace_call(const PulseLocalUnit *unit, const PulseCommand *cmd)
 	const PulseNode *node;
 	PulseLocalMembers m;
 
-	if (number < 0)
+	/* it may have been taken back in the same step: then nobody is called */
+	if (number < 0 || unit->state->nodes[number].status != PULSE_RUNNING ||
+		unit->state->nodes[number].attempt != cmd->attempt)
 		return;
 	node = unit->state->graph->nodes[number];
 	m = entry(unit, "call");

@@ -107,6 +107,14 @@ is($rejection->{reexecution}, 1, 'and which call it is');
 isnt($json->decode(slurp("$dir/request.0"))->{data}{activation}, $json->decode(slurp("$dir/request.1"))->{data}{activation},
 	'it is another activation');
 
+run(undef, $one, '--bind', "x=cat $wide", '--budget', '{"frontier": 8, "edges": 90}');
+is($status, 0, 'a larger budget admits it');
+is($result->{remaining_budget}{frontier}, 0, 'to the last');
+is($result->{remaining_budget}{nodes}, 7, 'the other dimensions have their defaults');
+run(undef, $one, '--budget', '{"nods": 8}');
+is($status, 2, 'a budget of something else');
+like($err, qr/--budget needs/, 'is refused');
+
 run(undef, $one, '--bind', 'x=echo \'{"result": "rewrite", "rewrite": {"form": "append", "fragment": {"nods": {}}}}\'');
 is($status, 3, 'a malformed stage result');
 is($result->{error}{class}, 'bad_response', 'is a bad response');
