@@ -186,6 +186,23 @@ exceeded_json(PulseStep *step, const PulseRewritePlan *plan)
 	return pulse_json_array(step->scratch, items, (uint32) plan->n_exceeded);
 }
 
+/* An answer that does not count: the node fails, and the attempt goes on record as such. */
+static void
+fail_answer(PulseStep *step, PulseRunState *run, int node, const PulseOutcome *o,
+			const char *outcome, const PulseJson *error)
+{
+	if (run->graph->nodes[node]->kind == PULSE_KIND_ACTION)
+	{
+		PulseOutcome *detail = pulse_arena_alloc(step->scratch, sizeof(PulseOutcome));
+
+		*detail = *o;
+		detail->class = pulse_json_get(error, "class")->u.text;
+		detail->error = error;
+		pulse_step_attempt(step, run, node, run->nodes[node].attempt, outcome, detail);
+	}
+	pulse_step_fail(step, run, node, error);
+}
+
 /* The action is called again, with the reason; or the policy decides. */
 static void
 reject(PulseStep *step, PulseRunState *run, int node, const PulseOutcome *o,
@@ -215,10 +232,10 @@ reject(PulseStep *step, PulseRunState *run, int node, const PulseOutcome *o,
 			put(pairs, &k, "exceeded", record->exceeded);
 		if (record->reason != NULL)
 			put(pairs, &k, "reason", record->reason);
-		pulse_step_fail(step, run, node, pulse_json_object(step->scratch, pairs, k));
+		fail_answer(step, run, node, o, "rejected", pulse_json_object(step->scratch, pairs, k));
 		return;
 	}
-	pulse_step_attempt(step, run, node, n->attempt, "rejected", NULL);
+	pulse_step_attempt(step, run, node, n->attempt, "rejected", o);
 	n->reexecutions++;
 	pairs = pulse_arena_alloc(step->scratch, 6 * sizeof(PulseJsonPair));
 	put(pairs, &k, "code", pulse_json_string(step->scratch, record->code));
@@ -318,9 +335,9 @@ propose(PulseStep *step, PulseRunState *run, int node, const PulseOutcome *o)
 	if (!pulse_rewrite_read(o->rewrite, "$.rewrite", step->scratch, &rewrite, &diag))
 	{
 		/* who made the outcome has read it before */
-		pulse_step_fail(step, run, node,
-						pulse_step_error(step, "bad_response", "%s: %s",
-										 diag.items[0].path, diag.items[0].message));
+		fail_answer(step, run, node, o, "failed",
+					pulse_step_error(step, "bad_response", "%s: %s",
+									 diag.items[0].path, diag.items[0].message));
 		return;
 	}
 	record = record_proposal(step, run, node, o, pulse_rewrite_form_name(rewrite.form));
@@ -340,7 +357,7 @@ propose(PulseStep *step, PulseRunState *run, int node, const PulseOutcome *o)
 							  pulse_arena_printf(step->scratch, "%s: %s", plan->errors.items[0].code,
 												 plan->errors.items[0].message)));
 		put(pairs, &k, "errors", record->errors);
-		pulse_step_fail(step, run, node, pulse_json_object(step->scratch, pairs, k));
+		fail_answer(step, run, node, o, "failed", pulse_json_object(step->scratch, pairs, k));
 	}
 	else if (plan->admitted)
 		admit(step, run, node, o, plan, record);
@@ -368,14 +385,15 @@ suspend(PulseStep *step, PulseRunState *run, int node, const char *signal)
 }
 
 static bool
-too_large(PulseStep *step, PulseRunState *run, int node, const PulseJson *value)
+too_large(PulseStep *step, PulseRunState *run, int node, const PulseOutcome *o,
+		  const PulseJson *value)
 {
 	if (step->max_output_bytes <= 0 || value == NULL ||
 		(int64) pulse_json_size(value) <= step->max_output_bytes)
 		return false;
-	pulse_step_fail(step, run, node,
-					pulse_step_error(step, "output_too_large",
-									 "the output is larger than pulse.max_output_bytes"));
+	fail_answer(step, run, node, o, "failed",
+				pulse_step_error(step, "output_too_large",
+								 "the output is larger than pulse.max_output_bytes"));
 	return true;
 }
 
@@ -384,7 +402,7 @@ pulse_step_stage(PulseStep *step, PulseRunState *run, int node, const PulseOutco
 {
 	PulseGrowthRecord *record;
 
-	if (too_large(step, run, node, o->output) || too_large(step, run, node, o->rewrite))
+	if (too_large(step, run, node, o, o->output) || too_large(step, run, node, o, o->rewrite))
 		return;
 	switch (o->stage)
 	{
