@@ -66,6 +66,19 @@ pulse_api_read_graph(PulseArena *arena, Jsonb *graph, const PulseJson **document
 	return result;
 }
 
+/*
+ * What is stored of a graph that was read from this document: of the linear form, the graph
+ * that it was turned into.
+ */
+static Jsonb *
+stored_form(Jsonb *given, const PulseGraph *graph, const PulseJson **document)
+{
+	if (pulse_json_get(*document, "steps") == NULL)
+		return given;
+	*document = graph->source;
+	return pulse_jsonb_write(graph->source);
+}
+
 /* Hash of all that makes one version differ from another. */
 static void
 content_hash(const PulseJson *graph, const PulseJson *defaults, char hash[PULSE_SHA256_HEX + 1])
@@ -267,6 +280,7 @@ pulse_sql_define(PG_FUNCTION_ARGS)
 		check_defaults(defaults);
 	}
 	graph = pulse_api_read_graph(arena, def.graph, &document);
+	def.graph = stored_form(def.graph, graph, &document);
 	content_hash(document, defaults, hash);
 	def.content_hash = hash;
 	def.graph_hash = pstrdup(graph->hash);
@@ -290,10 +304,10 @@ pulse_api_store_graph(const char *tenant, Jsonb *jb, int64 *deadline)
 	PulseArena *arena = pulse_arena_create(0);
 	PulseGraph *graph = pulse_api_read_graph(arena, jb, &document);
 
+	def.graph = stored_form(jb, graph, &document);
 	content_hash(document, NULL, hash);
 	def.tenant = tenant;
 	def.name = psprintf("%s%.*s", GRAPH_PREFIX, GRAPH_HASH_SHOWN, hash);
-	def.graph = jb;
 	def.content_hash = hash;
 	def.graph_hash = pstrdup(graph->hash);
 	def.created_by = pulse_actor();
