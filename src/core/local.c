@@ -229,6 +229,8 @@ pulse_local_fold(PulseLocalUnit *unit, PulseFact *facts, int n)
 		if (r->options->trace)
 			pulse_local_trace_step(unit);
 		again = obey(unit) && !pulse_run_status_terminal(unit->state->status);
+		if (r->options->trace)
+			pulse_local_trace_run(unit);
 
 		memset(&go_on, 0, sizeof(go_on));
 		go_on.kind = PULSE_FACT_START;

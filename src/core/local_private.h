@@ -166,6 +166,7 @@ extern void pulse_local_trace_start(PulseLocalUnit *unit);
 
 /* What the commands of the step say: at its end, and before a node leaves the graph. */
 extern void pulse_local_trace_step(PulseLocalUnit *unit);
+extern void pulse_local_trace_run(PulseLocalUnit *unit);
 extern void pulse_local_trace_leaving(void *arg, const PulseRunState *run, int node);
 extern void pulse_local_trace_child(PulseLocalUnit *child, const PulseJson *payload);
 extern void pulse_local_trace_end(PulseLocalRun *run);

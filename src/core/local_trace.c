@@ -444,24 +444,29 @@ pulse_local_trace_start(PulseLocalUnit *unit)
 	add_entry(unit->all, &m);
 }
 
-/* The word about the run, if there is one, is the last. */
 void
 pulse_local_trace_step(PulseLocalUnit *unit)
 {
-	bool		ended = false;
-
 	tell(unit, true);
-	for (int i = 0; i < unit->step.n_commands; i++)
-		ended |= unit->step.commands[i].kind == PULSE_CMD_RUN;
-	if (ended)
-	{
-		PulseLocalMembers m = entry(unit, "run");
-
-		pulse_local_put_text(&m, "status", pulse_run_status_name(unit->state->status));
-		add_entry(unit->all, &m);
-	}
 	unit->told.n = unit->told.n_later = unit->told.n_growths = 0;
 	unit->told.wave = -1;
+}
+
+/* The word about the run is its last, after the ends of the child runs that it has cancelled. */
+void
+pulse_local_trace_run(PulseLocalUnit *unit)
+{
+	for (int i = 0; i < unit->step.n_commands; i++)
+	{
+		PulseLocalMembers m;
+
+		if (unit->step.commands[i].kind != PULSE_CMD_RUN)
+			continue;
+		m = entry(unit, "run");
+		pulse_local_put_text(&m, "status", pulse_run_status_name(unit->state->status));
+		add_entry(unit->all, &m);
+		break;
+	}
 }
 
 void

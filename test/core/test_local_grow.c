@@ -338,7 +338,7 @@ test_choose(void)
 	expect("outputs", "{'c':null,'d':'b','c:big':'b','c:out':'b'}", "outputs");
 	expect("remaining_budget/operations", "4", "nothing is charged");
 	expect("rewrites/admitted", "[]", "and it is no rewrite");
-	is(story(), "0 start; 0 grown c choose 1 0; 0 rewritten c; 0 completed c:big; 0 completed c:out; 0 completed d; 0 run completed",
+	is(story(), "0 start; 0 grown c choose 1 0; 0 completed c:big; 0 completed c:out; 0 completed d; 0 run completed",
 	   "the trace");
 	ask(doc, "7", "{'x': 9}", NULL, NULL);
 	expect("output", "{'m1':1,'m2':null}", "several exits");
@@ -369,14 +369,14 @@ test_map(void)
 	expect("output", "['p','q','r']", "map: results in input order");
 	expect("outputs/m:item_1:a", "'q'", "ids of items");
 	expect("outputs/m:out", "['p','q','r']", "the collecting node");
-	is(story(), "0 start; 0 grown m map 1 3; 0 rewritten m; 0 call m:item_0:a; 0 call m:item_1:a; 0 call m:item_2:a; "
+	is(story(), "0 start; 0 grown m map 1 3; 0 call m:item_0:a; 0 call m:item_1:a; 0 call m:item_2:a; "
 	   "0 completed m:item_0:a; 0 completed m:item_1:a; 0 completed m:item_2:a; 0 completed m:out; 0 completed d; 0 run completed",
 	   "all at once");
 	ask(plain, "['p', 'q']", "{'x': [{'$error': {'class': 'server'}}, {'$': '$.index'}]}", NULL, NULL);
 	expect("output", "[0,1]", "whatever the order of completion; $.index of the call");
 	ask(two, "[1, 2, 3]", "{'x': {'$': '$.item'}}", NULL, NULL);
 	expect("output", "[1,2,3]", "max_parallel");
-	is(story(), "0 start; 0 grown m map 1 3; 0 rewritten m; 0 call m:item_0:a; 0 call m:item_1:a; 0 completed m:item_0:a; "
+	is(story(), "0 start; 0 grown m map 1 3; 0 call m:item_0:a; 0 call m:item_1:a; 0 completed m:item_0:a; "
 	   "0 call m:item_2:a; 0 completed m:item_1:a; 0 completed m:item_2:a; 0 completed m:out; 0 completed d; 0 run completed",
 	   "two at once");
 	ask(plain, "[]", "{'x': 1}", NULL, NULL);
@@ -414,7 +414,7 @@ test_repeat(void)
 	expect("outputs/r:out/before/before/before", "null", "the first one null");
 	expect("statuses", "{'d':'completed','r':'rewritten','r:out':'completed','r:iter_3:n':'completed'}",
 		   "only the last round is in the graph");
-	is(story(), "0 start; 0 grown r repeat 1 1; 0 rewritten r; 0 completed r:iter_1:n; 0 grown r repeat 2 2; 0 completed r:iter_2:n; "
+	is(story(), "0 start; 0 grown r repeat 1 1; 0 completed r:iter_1:n; 0 grown r repeat 2 2; 0 completed r:iter_2:n; "
 	   "0 grown r repeat 3 3; 0 completed r:iter_3:n; 0 completed r:out; 0 completed d; 0 run completed",
 	   "but all of them are in the trace");
 	ask(pulse_arena_printf(mine, doc, 2, ""), NULL, NULL, NULL, NULL);
