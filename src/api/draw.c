@@ -109,8 +109,12 @@ draw_run(Drawing *d, const pg_uuid_t *id)
 			notes[at] = psprintf("child %s, %s", children[i].status, children[i].run);
 	}
 	for (int i = 0; i < nodes->graph->n_nodes; i++)
+	{
 		failed[i] = nodes->stored[i] == PULSE_SKIPPED && nodes->reason[i] != NULL &&
 			strcmp(nodes->reason[i], pulse_reason_name(PULSE_REASON_ERROR)) == 0;
+		if (failed[i] && notes[i] == NULL)
+			notes[i] = "after an error";
+	}
 	draw_graph(d, nodes->graph, &run);
 }
 

@@ -217,6 +217,9 @@ pulse_sql_retry(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(true);
 }
 
+/* Nodes in a message: before the end of a map there may be very many. */
+#define MAX_OPEN_SHOWN 8
+
 /* Throws unless the node, as far as can be seen, may be skipped. */
 static void
 check_skip(const PulseRunHead *run, const char *node)
@@ -225,6 +228,7 @@ check_skip(const PulseRunHead *run, const char *node)
 	const PulseGraph *graph = nodes->graph;
 	int			at = pulse_graph_find(graph, node, strlen(node));
 	StringInfoData open;
+	int			n_open = 0;
 
 	if (at < 0)
 		ereport(ERROR,
@@ -243,11 +247,15 @@ check_skip(const PulseRunHead *run, const char *node)
 	{
 		int			pred = graph->nodes[at]->preds[i];
 
-		if (!pulse_status_unblocks(nodes->stored[pred]))
+		if (pulse_status_unblocks(nodes->stored[pred]))
+			continue;
+		if (++n_open <= MAX_OPEN_SHOWN)
 			appendStringInfo(&open, "%s\"%s\" is %s", open.len > 0 ? ", " : "",
 							 graph->nodes[pred]->id,
 							 pulse_status_name(nodes->stored[pred]));
 	}
+	if (n_open > MAX_OPEN_SHOWN)
+		appendStringInfo(&open, ", and %d more", n_open - MAX_OPEN_SHOWN);
 	if (open.len > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
