@@ -1,4 +1,4 @@
-"""Tries the table "What the answer means" of host-protocol.md on a real engine.
+"""Tries the tables of answers and of stage results of host-protocol.md on a real engine.
 
 For each row some answers are taken that the row speaks of; the test host gives them, and
 what becomes of the node must be what the row says.
@@ -34,6 +34,20 @@ ANSWERS = {
     "bad certificate, TLS failure, forbidden address": ["https tls", "http://10.11.12.13/"],
 }
 
+FRAGMENT = {"form": "append", "fragment": {"nodes": {"more": {"noop": True}}}}
+# first cell of the row: stage results of the test host, and what becomes of the node
+STAGES = {
+    '"complete"': [({"output": 1}, "completed completed succeeded"), ({}, "completed completed succeeded")],
+    '"fail"': [({"error": "no"}, "failed failed failed"),
+               ({"error": {"retryable": True}}, "failed failed failed failed")],
+    '"suspend"': [({"signal": "s"}, "waiting waiting"), ({}, "failed failed failed"),
+                  ({"signal": "pulse.x"}, "failed failed failed")],
+    '"rewrite"': [({"rewrite": FRAGMENT}, "completed rewritten succeeded"),
+                  ({"rewrite": {"form": "append"}}, "failed failed failed"),
+                  ({"rewrite": {"form": "append", "fragment": {"nodes": {}}}}, "failed failed failed")],
+    '"reject_rewrite"': [({"reason": "none"}, "failed failed rejected rejected rejected")],
+}
+
 
 def expected(meaning, counts):
     """Status of the run, status of the node, outcomes of its attempts."""
@@ -57,13 +71,13 @@ def psql(sql):
                           check=True, text=True, capture_output=True).stdout.strip()
 
 
-def submit(number, answer, host_url):
+def submit(number, answer, host_url, stage=False):
     """A host, an action and a run of their own, so that circuits do not meet."""
     url = answer if isinstance(answer, str) else host_url
     if url == "https tls":
         url = host_url.replace("http:", "https:")
-    fault = {} if isinstance(answer, str) else {"__fault": answer}
-    graph = {"nodes": {"n": {"action": "test.a%d" % number, "input": fault, "timeout": "600 ms",
+    given = {} if isinstance(answer, str) else {"__result" if stage else "__fault": answer}
+    graph = {"nodes": {"n": {"action": "test.a%d" % number, "input": {"$literal": given}, "timeout": "600 ms",
                              "retry": {"max_attempts": 2, "initial": "1 ms", "jitter": 0}}}}
     psql("SELECT pulse.register_host('h%d', %s, credential => 'docs', allow_http => true)" % (number, literal(url)))
     psql("SELECT pulse.register_action('test.a%d', 'h%d')" % (number, number))
@@ -74,7 +88,7 @@ def became(run):
     return psql("""SELECT concat_ws(' ', r.status, n.status, (SELECT string_agg(
             replace(a.outcome, 'timed_out', 'unknown'), ' ' ORDER BY attempt)
             FROM pulse.attempts a WHERE a.run = r.run))
-        FROM pulse.runs r JOIN pulse.nodes n USING (run) WHERE run = %s""" % literal(run))
+        FROM pulse.runs r JOIN pulse.nodes n USING (run) WHERE run = %s AND n.node = 'n'""" % literal(run))
 
 
 def check(tap, host_url, secret):
@@ -86,11 +100,16 @@ def check(tap, host_url, secret):
     tried = []
     for row in rows:
         for answer in ANSWERS.get(row[0], []):
-            tried.append((row, answer, submit(len(tried), answer, host_url)))
+            tried.append((row[0], answer, expected(row[1], row[2]), submit(len(tried), answer, host_url)))
+    rows = [row[0].strip("`") for row in reference.table_after(page, ["`result`", "other keys"])]
+    tap.same(rows, list(STAGES), "all stage results are tried")
+    for name in rows:
+        for members, wanted in STAGES.get(name, []):
+            answer = {"result": json.loads(name), **members}
+            tried.append((name, answer, wanted, submit(len(tried), answer, host_url, stage=True)))
     end = time.monotonic() + 30
-    for row, answer, run in tried:
-        wanted = expected(row[1], row[2])
+    for row, answer, wanted, run in tried:
         while (got := became(run)) != wanted and time.monotonic() < end:
             time.sleep(0.05)
-        if not tap.ok(got == wanted, "host-protocol.md: %s (%s)" % (row[0], json.dumps(answer))):
+        if not tap.ok(got == wanted, "host-protocol.md: %s (%s)" % (row, json.dumps(answer))):
             tap.note("got %s, expected %s" % (got, wanted))
