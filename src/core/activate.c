@@ -291,6 +291,7 @@ activate_pure(PulseStep *step, PulseRunState *run, int node, const PulseJson *ro
 	else if (def->result)
 	{
 		pulse_outcome_from_stage_result(step->scratch, value, &outcome);
+		pulse_step_side(step, node, &outcome, 0);
 		if (outcome.kind == PULSE_OUTCOME_SUCCEEDED)
 			pulse_step_stage(step, run, node, &outcome);
 		else

@@ -174,6 +174,7 @@ pulse_fold_outcome(PulseStep *step, PulseRunState *run, const PulseFact *fact)
 		record_attempt(step, run, fact->node, o, "late");
 		return;
 	}
+	pulse_step_side(step, fact->node, o, o->attempt);
 	if (o->kind == PULSE_OUTCOME_SUCCEEDED)
 	{
 		/* the version that ran, instead of the one that was asked for */

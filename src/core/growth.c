@@ -398,6 +398,21 @@ too_large(PulseStep *step, PulseRunState *run, int node, const PulseOutcome *o,
 }
 
 void
+pulse_step_side(PulseStep *step, int node, const PulseOutcome *o, int attempt)
+{
+	PulseOutcome *detail;
+	PulseCommand *cmd;
+
+	if (o->progress == NULL && o->cost == NULL && o->logs == NULL)
+		return;
+	detail = pulse_arena_alloc(step->scratch, sizeof(PulseOutcome));
+	*detail = *o;
+	cmd = pulse_step_command(step, PULSE_CMD_SIDE, node);
+	cmd->attempt = attempt;
+	cmd->detail = detail;
+}
+
+void
 pulse_step_stage(PulseStep *step, PulseRunState *run, int node, const PulseOutcome *o)
 {
 	PulseGrowthRecord *record;

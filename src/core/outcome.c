@@ -37,6 +37,9 @@ pulse_outcome_from_answer(PulseArena *arena, const PulseAnswer *a, int status,
 	o->wait = Max(a->retry_after, 0);
 	o->http_status = status;
 	o->action_version = a->action_version;
+	o->progress = a->progress;
+	o->cost = a->cost;
+	o->logs = a->logs;
 	switch (a->kind)
 	{
 		case PULSE_ANSWER_DONE:

@@ -60,6 +60,11 @@ typedef struct PulseOutcome
 	const PulseJson *rewrite; /* STAGE_REWRITE: {"form", "fragment"}, which can be read */
 	const PulseJson *reason;  /* STAGE_REJECT: as the host gave it, or NULL */
 	const char *signal;		  /* STAGE_SUSPEND */
+
+	/* beside any stage result; or NULL */
+	const PulseJson *progress;
+	const PulseJson *cost;
+	const PulseJson *logs; /* [{"level", "message", "data"}, ...] */
 	const PulseJson *error;	 /* an object with class, message, ... */
 	const char *class;		 /* error class */
 	const char *code;		 /* or NULL */
@@ -106,6 +111,7 @@ typedef enum PulseCommandKind
 	PULSE_CMD_GROWTH_GONE,	/* forget growth number `number`: its round is over */
 	PULSE_CMD_NODE_GONE,	/* the node with id `id` has left the graph: delete its rows */
 	PULSE_CMD_CHILD,		/* start a child run; its id is `activation` */
+	PULSE_CMD_SIDE,			/* keep progress, cost and logs of `detail` */
 	PULSE_CMD_CHILD_CANCEL, /* ask the child run `activation` to be cancelled */
 	PULSE_CMD_VOID			/* nothing: taken back in the same step */
 } PulseCommandKind;

@@ -110,6 +110,9 @@ extern void pulse_step_hash(PulseStep *step, PulseRunState *run);
 extern void pulse_step_stage(PulseStep *step, PulseRunState *run, int node,
 							 const PulseOutcome *outcome);
 
+/* What was said beside the result of an attempt, or of a pure node, is kept (growth.c). */
+extern void pulse_step_side(PulseStep *step, int node, const PulseOutcome *outcome, int attempt);
+
 /* Child runs (child.c). */
 extern void pulse_activate_workflow(PulseStep *step, PulseRunState *run, int node,
 									const PulseJson *input);

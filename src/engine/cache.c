@@ -382,7 +382,6 @@ replay(PulseEngine *e, PulseRun *run, const PulseGrowthRow *rows, int n)
 {
 	PulseGrowthRecord *records = pulse_arena_zalloc(e->scratch, sizeof(PulseGrowthRecord) * (size_t) n);
 	const char *why = NULL;
-	MemoryContext old;
 	bool ok;
 
 	for (int i = 0; i < n; i++)
@@ -403,9 +402,7 @@ replay(PulseEngine *e, PulseRun *run, const PulseGrowthRow *rows, int n)
 		if (rows[i].budget_after != NULL)
 			r->budget_after = pulse_jsonb_read(arena, rows[i].budget_after);
 	}
-	old = MemoryContextSwitchTo(e->runs_context);
 	ok = pulse_state_replay(run->state, records, n, e->scratch, &why);
-	MemoryContextSwitchTo(old);
 	if (ok)
 		return true;
 	pulse_cache_unload(e, run);

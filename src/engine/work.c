@@ -91,8 +91,8 @@ abandon_if_asked(PulseEngine *e, PulseRun *run)
 		error = pulse_json_object(e->scratch, pairs, 2);
 		if (pulse_abandon_run(&run->id, pulse_jsonb_write(error), e->now, &who))
 			pulse_children_abandoned(e, &run->id, &who, error);
-		pulse_writes_log(&e->writes, &run->id, NULL, fact.actor,
-						 fact.reason ? psprintf("cancel: %s", fact.reason) : "cancel", e->now);
+		pulse_writes_log(&e->writes, &run->id, NULL, 0, "operator", fact.actor,
+						 fact.reason ? psprintf("cancel: %s", fact.reason) : "cancel", NULL, e->now);
 		if (run->part >= 0)
 			e->ended |= UINT64CONST(1) << run->part;
 		run->dropped = true;
@@ -181,26 +181,18 @@ touch_needed(PulseRun *run, const Needed *needed)
 	}
 }
 
-/*
- * Folds, in the memory of the cache: what a graph grows by stays, and all else is in
- * arenas of the batch and of the state.
- */
+/* Folds; what a graph grows by has its memory beside that of the state. */
 static PulseStepResult
 fold(PulseEngine *e, PulseRun *run, PulseStep *step, PulseFact *facts, int n_facts)
 {
 	Needed needed = { 0 };
-	PulseStepResult result;
-	MemoryContext batch = MemoryContextSwitchTo(e->runs_context);
+	PulseStepResult result = pulse_step(step, run->state, facts, n_facts);
 
-	result = pulse_step(step, run->state, facts, n_facts);
 	while (result == PULSE_STEP_NEED)
 	{
-		MemoryContextSwitchTo(batch);
 		load_needed(e, run, step, &needed);
-		MemoryContextSwitchTo(e->runs_context);
 		result = pulse_step_continue(step, run->state);
 	}
-	MemoryContextSwitchTo(batch);
 	touch_needed(run, &needed);
 	return result;
 }

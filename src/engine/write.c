@@ -15,6 +15,10 @@
 #include "store/jsonb.h"
 #include "utils/timestamp.h"
 
+/* Of one answer: lines that are kept, and bytes of a message. */
+#define MAX_LOG_LINES 1000
+#define MAX_LOG_BYTES 8192
+
 /* Writes are flushed when so many bytes of payload have gathered. */
 #define FLUSH_BYTES (16 * 1024 * 1024)
 
@@ -326,6 +330,51 @@ has_left(const PulseRun *run, const PulseCommand *cmd)
 	return pulse_command_at(run->state, cmd) < 0;
 }
 
+static const char *
+log_level(const PulseJson *level)
+{
+	static const char *const known[] = { "debug", "info", "warning", "error" };
+
+	for (int i = 0; level != NULL && i < (int) lengthof(known); i++)
+	{
+		if (pulse_json_is(level, known[i]))
+			return known[i];
+	}
+	return "info";
+}
+
+/* Progress, cost and log lines that came with an answer. */
+static void
+write_side(PulseEngine *e, PulseRun *run, const PulseCommand *cmd)
+{
+	const PulseOutcome *o = cmd->detail;
+	const char *node = pulse_command_node(run->state, cmd);
+	uint32 lines = o->logs != NULL ? Min(o->logs->len, MAX_LOG_LINES) : 0;
+
+	if (o->progress != NULL || o->cost != NULL)
+		pulse_writes_side(&e->writes, &run->id, node,
+						  o->progress ? pulse_jsonb_write(o->progress) : NULL,
+						  o->cost ? pulse_jsonb_write(o->cost) : NULL);
+	for (uint32 i = 0; i < lines; i++)
+	{
+		const PulseJson *line = o->logs->u.items[i];
+		const PulseJson *message = pulse_json_get(line, "message");
+		const PulseJson *data = pulse_json_get(line, "data");
+		const char *text = "";
+
+		if (message != NULL)
+			text = message->type == PULSE_JSON_STRING ? message->u.text : pulse_json_text(e->scratch, message);
+		pulse_writes_log(&e->writes, &run->id, node, cmd->attempt,
+						 log_level(pulse_json_get(line, "level")), NULL,
+						 pulse_arena_strndup(e->scratch, text, pulse_utf8_clip(text, strlen(text), MAX_LOG_BYTES)),
+						 data ? pulse_jsonb_write(data) : NULL, e->now);
+	}
+	if (o->logs != NULL && o->logs->len > lines)
+		pulse_writes_log(&e->writes, &run->id, node, cmd->attempt, "warning", NULL,
+						 psprintf("%u more lines of this answer were left out", o->logs->len - lines),
+						 NULL, e->now);
+}
+
 void
 pulse_write_flush_if_full(PulseEngine *e)
 {
@@ -381,8 +430,12 @@ pulse_write_commands(PulseEngine *e, PulseRun *run)
 				break;
 			case PULSE_CMD_LOG:
 				pulse_writes_log(&e->writes, &run->id,
-								 cmd->node < 0 ? NULL : pulse_command_node(run->state, cmd),
-								 cmd->actor, cmd->message, e->now);
+								 cmd->node < 0 ? NULL : pulse_command_node(run->state, cmd), 0,
+								 "operator", cmd->actor, cmd->message, NULL, e->now);
+				break;
+			case PULSE_CMD_SIDE:
+				write_side(e, run, cmd);
+				pulse_write_flush_if_full(e);
 				break;
 			case PULSE_CMD_DISPATCH:
 				guard_mark(e, run, cmd);

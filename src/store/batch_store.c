@@ -134,17 +134,35 @@ pulse_writes_signal(PulseWrites *w, const pg_uuid_t *run, const char *id,
 }
 
 void
-pulse_writes_log(PulseWrites *w, const pg_uuid_t *run, const char *node,
-				 const char *actor, const char *message, TimestampTz at)
+pulse_writes_log(PulseWrites *w, const pg_uuid_t *run, const char *node, int attempt,
+				 const char *level, const char *actor, const char *message, Jsonb *data,
+				 TimestampTz at)
 {
 	PulseRowSet *set = &w->log_insert;
-	int row = pulse_rowset_add(set, 5);
+	int row = pulse_rowset_add(set, 8);
 
 	pulse_rowset_put(set, row, 0, UUIDPGetDatum(run));
 	pulse_rowset_text(set, row, 1, node);
 	pulse_rowset_text(set, row, 2, actor);
 	pulse_rowset_text(set, row, 3, message);
 	pulse_rowset_time(set, row, 4, at);
+	pulse_rowset_text(set, row, 5, level);
+	if (attempt > 0)
+		pulse_rowset_put(set, row, 6, Int32GetDatum(attempt));
+	w->bytes += pulse_rowset_jsonb(set, row, 7, data);
+}
+
+void
+pulse_writes_side(PulseWrites *w, const pg_uuid_t *run, const char *node,
+				  Jsonb *progress, Jsonb *cost)
+{
+	PulseRowSet *set = &w->side_update;
+	int row = pulse_rowset_add(set, 4);
+
+	pulse_rowset_put(set, row, 0, UUIDPGetDatum(run));
+	pulse_rowset_text(set, row, 1, node);
+	w->bytes += pulse_rowset_jsonb(set, row, 2, progress);
+	w->bytes += pulse_rowset_jsonb(set, row, 3, cost);
 }
 
 void
@@ -296,14 +314,25 @@ flush_small(PulseWrites *w)
 		{ UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
 		  TIMESTAMPTZARRAYOID }
 	};
-	static const Oid log_types[] = { UUIDOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID };
+	static const Oid log_types[] = {
+		UUIDOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, INT4OID, JSONBOID
+	};
 	static PulseStmt log = {
-		"INSERT INTO _pulse.log (run, node, actor, level, message, at)"
-		" SELECT u.run, u.node, u.actor, 'operator', u.message, u.at"
-		" FROM ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4),"
-		" unnest($5)) AS u(run, node, actor, message, at)",
-		5,
-		{ UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID }
+		"INSERT INTO _pulse.log (run, node, actor, message, at, level, attempt, data)"
+		" SELECT * FROM ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4),"
+		" unnest($5), unnest($6), unnest($7), unnest($8))",
+		8,
+		{ UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID,
+		  TEXTARRAYOID, INT4ARRAYOID, JSONBARRAYOID }
+	};
+	static const Oid side_types[] = { UUIDOID, TEXTOID, JSONBOID, JSONBOID };
+	static PulseStmt side = {
+		"UPDATE _pulse.node n SET progress = coalesce(u.progress, n.progress),"
+		" cost = coalesce(u.cost, n.cost)"
+		" FROM ROWS FROM (unnest($1), unnest($2), unnest($3), unnest($4))"
+		" AS u(run, node, progress, cost) WHERE n.run = u.run AND n.node = u.node",
+		4,
+		{ UUIDARRAYOID, TEXTARRAYOID, JSONBARRAYOID, JSONBARRAYOID }
 	};
 	static const Oid strike_types[] = { UUIDOID };
 	static PulseStmt strike = {
@@ -315,6 +344,7 @@ flush_small(PulseWrites *w)
 	pulse_rowset_flush(&w->inbox_delete, &inbox, inbox_types);
 	pulse_rowset_flush(&w->signal_update, &signal, signal_types);
 	pulse_rowset_flush(&w->log_insert, &log, log_types);
+	pulse_rowset_flush(&w->side_update, &side, side_types);
 	pulse_rowset_flush(&w->strike_delete, &strike, strike_types);
 }
 

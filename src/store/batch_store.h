@@ -22,6 +22,7 @@ typedef struct PulseWrites
 	PulseRowSet inbox_delete;
 	PulseRowSet signal_update;
 	PulseRowSet log_insert;
+	PulseRowSet side_update;
 	PulseRowSet strike_delete;
 
 	/* growth_store.h */
@@ -88,8 +89,14 @@ extern void pulse_writes_inbox_done(PulseWrites *w, int part, uint64 xid, int64 
 extern void pulse_writes_signal(PulseWrites *w, const pg_uuid_t *run, const char *id,
 								bool consumed, const char *node, const char *reason,
 								TimestampTz at);
-extern void pulse_writes_log(PulseWrites *w, const pg_uuid_t *run, const char *node,
-							 const char *actor, const char *message, TimestampTz at);
+/* attempt 0 and NULLs: none */
+extern void pulse_writes_log(PulseWrites *w, const pg_uuid_t *run, const char *node, int attempt,
+							 const char *level, const char *actor, const char *message, Jsonb *data,
+							 TimestampTz at);
+
+/* What a host said beside a result; NULL: what is there stays. */
+extern void pulse_writes_side(PulseWrites *w, const pg_uuid_t *run, const char *node,
+							  Jsonb *progress, Jsonb *cost);
 extern void pulse_writes_strike_done(PulseWrites *w, const pg_uuid_t *run);
 
 /*
