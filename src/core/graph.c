@@ -46,6 +46,20 @@ pulse_graph_find(const PulseGraph *graph, const char *id, size_t len)
 	return -1;
 }
 
+int
+pulse_graph_collecting(const PulseGraph *graph, int node, PulseArena *scratch)
+{
+	const PulseNode *composite = graph->nodes[node];
+	char *id;
+	int at;
+
+	if (!pulse_kind_composite(composite->kind))
+		return -1;
+	id = pulse_arena_printf(scratch, "%s:out", composite->id);
+	at = pulse_graph_find(graph, id, composite->id_len + 4);
+	return at >= 0 && graph->nodes[at]->kind == PULSE_KIND_COLLECT && graph->nodes[at]->collects == node ? at : -1;
+}
+
 bool
 pulse_node_before(const PulseGraph *graph, int a, int b)
 {

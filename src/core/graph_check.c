@@ -20,6 +20,43 @@
 
 /*
  * ---------------------------------------------------------------------
+ * Collecting nodes
+ * ---------------------------------------------------------------------
+ */
+
+void
+pulse_check_collecting(PulseGraphReader *r)
+{
+	PulseGraph *graph = r->graph;
+
+	for (int i = 0; r->form == PULSE_GRAPH_LIVE && i < graph->n_nodes; i++)
+	{
+		PulseNode *out = graph->nodes[i];
+		PulseNode *composite;
+
+		if (out->kind != PULSE_KIND_COLLECT || out->collects < 0)
+			continue;
+		composite = graph->nodes[out->collects];
+		if (!pulse_kind_composite(composite->kind) || out->id_len != composite->id_len + 4 ||
+			memcmp(out->id, composite->id, composite->id_len) != 0 ||
+			strcmp(out->id + composite->id_len, ":out") != 0)
+		{
+			pulse_diag_error(r->diag, "bad_value", pulse_node_path(r, i, "collect"), NULL,
+							 "must be the id of the choose, map or repeat node that this node has its own id from");
+			out->collects = -1;
+			continue;
+		}
+
+		/* errors are handled behind it */
+		out->on_error = composite->on_error;
+		out->handler = composite->handler;
+		composite->on_error = PULSE_ON_ERROR_FAIL;
+		composite->handler = -1;
+	}
+}
+
+/*
+ * ---------------------------------------------------------------------
  * Handlers
  * ---------------------------------------------------------------------
  */
@@ -35,20 +72,6 @@ pulse_check_handlers(PulseGraphReader *r)
 	PulseGraph *graph = r->graph;
 	bool *linked = pulse_arena_zalloc(r->scratch, (size_t) graph->n_nodes);
 	bool *told = pulse_arena_zalloc(r->scratch, (size_t) graph->n_nodes);
-
-	/* errors of a composite node that has run are handled behind what collects (graph_lower.c) */
-	for (int i = 0; i < graph->n_nodes; i++)
-	{
-		PulseNode *out = graph->nodes[i];
-		PulseNode *composite = out->kind == PULSE_KIND_COLLECT && out->collects >= 0 ? graph->nodes[out->collects] : NULL;
-
-		if (composite == NULL)
-			continue;
-		out->on_error = composite->on_error;
-		out->handler = composite->handler;
-		composite->on_error = PULSE_ON_ERROR_FAIL;
-		composite->handler = -1;
-	}
 
 	for (int i = 0; i < graph->n_nodes; i++)
 	{

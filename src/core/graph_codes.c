@@ -23,14 +23,15 @@ const PulseCodeInfo pulse_graph_codes[] = {
 	{"limit_depth", false, "The document is nested more than 100 deep."},
 	{"limit_nodes", false, "The document has more than 10,000 nodes."},
 	{"limit_edges", false, "The document has more than 50,000 edges."},
+	{"limit_nesting", false, "Fragments are nested more than 16 deep."},
 
 	/* of keys and values */
 	{"unknown_key", false, "The format has no such key here."},
 	{"missing_key", false, "A key that must be given is missing."},
 	{"wrong_type", false, "The value has another JSON type than the key demands."},
 	{"bad_value", false, "The value is none of those that the key allows."},
-	{"bad_id", false, "A node id is empty, too long, or has a character that ids may not have."},
-	{"bad_name", false, "The name of an action or signal is empty, too long, or has a control character."},
+	{"bad_id", false, "A node id is empty, too long (also when it is composed at run time), or has a character that ids may not have."},
+	{"bad_name", false, "The name of an action, signal or workflow is empty, too long, or has a control character."},
 	{"reserved_name", false, "Signal names that begin with \"pulse.\" belong to the engine."},
 	{"bad_duration", false, "The text is no duration, or one outside the bounds of the key."},
 	{"bad_timestamp", false, "The text is no timestamp with a time zone."},
@@ -45,12 +46,24 @@ const PulseCodeInfo pulse_graph_codes[] = {
 
 	/* of the structure */
 	{"duplicate_node", false, "The same node is listed twice."},
-	{"duplicate_entry", false, "The same predecessor or edge is listed twice."},
+	{"duplicate_entry", false, "The same predecessor, edge or entry is listed twice."},
 	{"unknown_node", false, "The document has no node with this id."},
 	{"self_edge", false, "A node comes after itself."},
 	{"cycle", false, "Nodes wait for each other in a circle; the message spells it out."},
 	{"handler_shared", false, "Two nodes name the same error handler."},
 	{"handler_has_after", false, "An error handler has another predecessor than the node it guards."},
+
+	/* of fragments */
+	{"fragment_empty", false, "A fragment has no nodes."},
+	{"fragment_cycle", false, "Nodes of a fragment wait for each other in a circle."},
+	{"undefined_node", false, "An edge of a fragment names a node that the fragment does not have."},
+	{"no_entries", false, "A fragment has no entries."},
+	{"no_exits", false, "A fragment has no exits."},
+	{"duplicate_exit", false, "The same exit is listed twice."},
+	{"entry_outside", false, "An entry is no node of the fragment."},
+	{"exit_outside", false, "An exit is no node of the fragment."},
+	{"orphan", false, "A node of a fragment is not on a path from an entry to an exit."},
+	{"reserved_id", false, "The local id out is taken in the fragments of a choose."},
 
 	/* of expressions */
 	{"bad_expression", false, "The text is no expression; the column says where."},

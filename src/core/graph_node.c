@@ -58,7 +58,7 @@ read_name(PulseGraphReader *r, const PulseJson *value, const char *path, const c
 {
 	if (value->type != PULSE_JSON_STRING)
 	{
-		pulse_wrong_type(r, path, value, "the name of an action or signal");
+		pulse_wrong_type(r, path, value, pulse_arena_printf(r->scratch, "the name of %s", what));
 		return NULL;
 	}
 	if (value->len == 0 || value->len > PULSE_MAX_NAME)
@@ -240,12 +240,11 @@ key_noop(PulseGraphReader *r, int node, const PulseJson *value, const char *path
 						 "must be true");
 }
 
-/* An object with these keys only; the values that are there, by key. */
+/* An object with these keys only, the first ones required; the values that are there, by key. */
 static bool
 read_members(PulseGraphReader *r, const PulseJson *value, const char *path, const char *what,
 			 const char *const *keys, int required, const PulseJson **members)
 {
-	bool ok = true;
 	int n = 0;
 
 	while (keys[n] != NULL)
@@ -270,16 +269,13 @@ read_members(PulseGraphReader *r, const PulseJson *value, const char *path, cons
 		pulse_diag_error(r->diag, "unknown_key", pulse_path_key(r->scratch, path, pair->key),
 						 pulse_hint_word(r, pair->key, keys),
 						 "unknown key %s", pulse_quote(r, pair->key, pair->key_len));
-		ok = false;
 	}
 	for (int k = 0; k < required; k++)
 	{
-		if (members[k] != NULL)
-			continue;
-		pulse_diag_error(r->diag, "missing_key", path, NULL, "the key \"%s\" is missing", keys[k]);
-		ok = false;
+		if (members[k] == NULL)
+			pulse_diag_error(r->diag, "missing_key", path, NULL, "the key \"%s\" is missing", keys[k]);
 	}
-	return ok;
+	return true;
 }
 
 static bool
@@ -298,16 +294,26 @@ read_whole(PulseGraphReader *r, const PulseJson *value, const char *path, int64 
 	return true;
 }
 
-/* A text that is an expression of this node. */
-static PulseExpr *
-read_condition(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
+/* False, with a finding, if it is no text, as an expression must be. */
+static bool
+check_expr_text(PulseGraphReader *r, const PulseJson *value, const char *path, const char *example)
 {
 	if (value->type == PULSE_JSON_STRING)
-		return read_expr(r, node, value, path);
+		return true;
 	pulse_diag_error(r->diag, "wrong_type", path,
-					 "Write the expression as a text, such as \"$.input.amount > 500\".",
+					 pulse_arena_printf(r->scratch, "Write the expression as a text, such as \"%s\".", example),
 					 "must be an expression, not %s", pulse_json_type_name(value));
-	return NULL;
+	return false;
+}
+
+/* The fragment under this key, if it is there. */
+static PulseBody *
+read_body(PulseGraphReader *r, int node, const PulseJson *value, const char *path, const char *key,
+		  PulseScopeKind kind)
+{
+	if (value == NULL)
+		return NULL;
+	return pulse_body_read(r, node, value, pulse_path_key(r->scratch, path, key), kind, NULL, NULL);
 }
 
 static void
@@ -326,16 +332,17 @@ read_choice(PulseGraphReader *r, int node, const PulseJson *value, const char *p
 		if (!last)
 			pulse_diag_error(r->diag, "bad_value", path, "Put it last.",
 							 "what comes after \"else\" is never reached");
-		choice->body = pulse_body_read(r, node, members[0], pulse_path_key(r->scratch, path, "else"),
-									   PULSE_SCOPE_BRANCH, NULL, NULL);
+		choice->body = read_body(r, node, members[0], path, "else", PULSE_SCOPE_BRANCH);
 	}
 	else
 	{
+		const char *when = pulse_path_key(r->scratch, path, "when");
+
 		if (!read_members(r, value, path, "an object with the keys \"when\" and \"then\"", with_when, 2, members))
 			return;
-		choice->when = read_condition(r, node, members[0], pulse_path_key(r->scratch, path, "when"));
-		choice->body = pulse_body_read(r, node, members[1], pulse_path_key(r->scratch, path, "then"),
-									   PULSE_SCOPE_BRANCH, NULL, NULL);
+		if (members[0] != NULL && check_expr_text(r, members[0], when, "$.input.amount > 500"))
+			choice->when = read_expr(r, node, members[0], when);
+		choice->body = read_body(r, node, members[1], path, "then", PULSE_SCOPE_BRANCH);
 	}
 	n->n_choices++;
 }
@@ -348,7 +355,7 @@ key_choose(PulseGraphReader *r, int node, const PulseJson *value, const char *pa
 	n->kind = PULSE_KIND_CHOOSE;
 	if (value->type != PULSE_JSON_ARRAY || value->len == 0)
 	{
-		pulse_diag_error(r->diag, "wrong_type", path,
+		pulse_diag_error(r->diag, value->type == PULSE_JSON_ARRAY ? "bad_value" : "wrong_type", path,
 						 "Write [{\"when\": \"…\", \"then\": {\"nodes\": …}}, …, {\"else\": {\"nodes\": …}}].",
 						 "must be a list of at least one choice");
 		return;
@@ -364,15 +371,16 @@ key_map(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
 {
 	static const char *const keys[] = {"over", "as", "max_parallel", "max_items", "tolerate", NULL};
 	PulseNode *n = r->graph->nodes[node];
+	const char *over = pulse_path_key(r->scratch, path, "over");
 	const PulseJson *members[6];
 
 	n->kind = PULSE_KIND_MAP;
 	n->max_items = PULSE_MAP_ITEMS;
 	if (!read_members(r, value, path, "an object with the keys \"over\" and \"as\"", keys, 2, members))
 		return;
-	n->over = read_condition(r, node, members[0], pulse_path_key(r->scratch, path, "over"));
-	n->body = pulse_body_read(r, node, members[1], pulse_path_key(r->scratch, path, "as"),
-							  PULSE_SCOPE_ITEM, NULL, NULL);
+	if (members[0] != NULL && check_expr_text(r, members[0], over, "$.input.lines"))
+		n->over = read_expr(r, node, members[0], over);
+	n->body = read_body(r, node, members[1], path, "as", PULSE_SCOPE_ITEM);
 	if (members[2] != NULL)
 		(void) read_whole(r, members[2], pulse_path_key(r->scratch, path, "max_parallel"), 1,
 						  PULSE_MAX_MAP_ITEMS, &n->max_parallel);
@@ -402,16 +410,14 @@ key_repeat(PulseGraphReader *r, int node, const PulseJson *value, const char *pa
 	n->kind = PULSE_KIND_REPEAT;
 	if (!read_members(r, value, path, "an object with the keys \"body\", \"while\" and \"max\"", keys, 3, members))
 		return;
-	(void) read_whole(r, members[2], pulse_path_key(r->scratch, path, "max"), 1, PULSE_MAX_ROUNDS,
-					  &n->max_rounds);
-	if (members[1]->type != PULSE_JSON_STRING)
-	{
-		pulse_diag_error(r->diag, "wrong_type", again, "Write the expression as a text.",
-						 "must be an expression, not %s", pulse_json_type_name(members[1]));
-		return;
-	}
-	n->body = pulse_body_read(r, node, members[0], pulse_path_key(r->scratch, path, "body"),
-							  PULSE_SCOPE_ROUND, members[1], again);
+	if (members[2] != NULL)
+		(void) read_whole(r, members[2], pulse_path_key(r->scratch, path, "max"), 1, PULSE_MAX_ROUNDS,
+						  &n->max_rounds);
+	if (members[1] != NULL && !check_expr_text(r, members[1], again, "$.nodes.poll.status == \\\"busy\\\""))
+		members[1] = NULL;
+	if (members[0] != NULL)
+		n->body = pulse_body_read(r, node, members[0], pulse_path_key(r->scratch, path, "body"),
+								  PULSE_SCOPE_ROUND, members[1], again);
 }
 
 static void
@@ -510,7 +516,7 @@ key_after(PulseGraphReader *r, int node, const PulseJson *value, const char *pat
 			pulse_wrong_type(r, at, item, "a node id");
 		else if (pred < 0)
 			pulse_diag_error(r->diag, "unknown_node", at,
-							 pulse_hint_node(r, item->u.text, item->len),
+							 pulse_hint_node(r, NULL, item->u.text, item->len),
 							 "there is no node %s",
 							 pulse_quote(r, item->u.text, item->len));
 		else if (pred == node)
@@ -526,12 +532,8 @@ key_after(PulseGraphReader *r, int node, const PulseJson *value, const char *pat
 static void
 key_when(PulseGraphReader *r, int node, const PulseJson *value, const char *path)
 {
-	if (value->type == PULSE_JSON_STRING)
+	if (check_expr_text(r, value, path, "$.input.amount > 500"))
 		r->graph->nodes[node]->when = read_expr(r, node, value, path);
-	else
-		pulse_diag_error(r->diag, "wrong_type", path,
-						 "Write the expression as a text, such as \"$.input.amount > 500\".",
-						 "must be an expression, not %s", pulse_json_type_name(value));
 }
 
 static void
@@ -585,7 +587,7 @@ read_goto(PulseGraphReader *r, int node, const PulseJson *value, const char *pat
 	r->broken = true;
 	if (handler < 0)
 		pulse_diag_error(r->diag, "unknown_node", path,
-						 pulse_hint_node(r, value->u.text, value->len),
+						 pulse_hint_node(r, NULL, value->u.text, value->len),
 						 "there is no node %s", pulse_quote(r, value->u.text, value->len));
 	else
 		pulse_diag_error(r->diag, "self_edge", path,
@@ -746,10 +748,14 @@ static void
 unknown_key(PulseGraphReader *r, int node, const PulseJsonPair *pair)
 {
 	const char *words[lengthof(node_keys) + 1];
+	int n = 0;
 
 	for (size_t i = 0; i < lengthof(node_keys); i++)
-		words[i] = node_keys[i].key;
-	words[lengthof(node_keys)] = NULL;
+	{
+		if (node_keys[i].kind != K_COLLECT || r->form == PULSE_GRAPH_LIVE)
+			words[n++] = node_keys[i].key;
+	}
+	words[n] = NULL;
 	pulse_diag_error(r->diag, "unknown_key", pulse_node_path(r, node, pair->key),
 					 pulse_hint_word(r, pair->key, words),
 					 "unknown key %s", pulse_quote(r, pair->key, pair->key_len));

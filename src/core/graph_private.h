@@ -21,7 +21,16 @@ typedef struct PulseRefUse
 	const PulseExprRefs *refs;
 	const PulseJson *source; /* what was compiled: a template or a string */
 	const char *path;
+	const PulseGraph *inner; /* it stands in this body of the node; or NULL */
 } PulseRefUse;
+
+/* What a document has in all, the bodies in it included. */
+typedef struct PulseGraphTotal
+{
+	int nodes;
+	int edges;
+	bool told; /* that there are too many edges */
+} PulseGraphTotal;
 
 /* A node of a document that has no number yet. */
 typedef struct PulseNodeEntry
@@ -65,11 +74,16 @@ typedef struct PulseGraphReader
 	struct PulseGraphReader *up;
 	int up_node;
 	PulseBody *body;
+	PulseScopeKind kind;
+	int *outer_slots; /* hash of the outer names: index + 1 */
+	int n_outer_slots;
+
 	const char *base; /* path of the nodes; NULL: $.nodes */
 	int depth;		  /* of nesting */
+	int prefix;		  /* bytes that ids get in front of them in a run, at most */
 	bool in_map;	  /* $.item and $.index exist */
 	bool in_repeat;	  /* $.round exists */
-	int *total;		  /* nodes, those of bodies included */
+	PulseGraphTotal *total; /* NULL: no limit */
 	const char **output_names; /* as ref_names, of what is read by no node */
 
 	const PulseJson **docs; /* definition by node number; NULL: short form */
@@ -99,7 +113,8 @@ extern const char *pulse_node_path(PulseGraphReader *r, int node, const char *ke
 /* "Perhaps you meant …." or NULL. */
 extern const char *pulse_hint_word(PulseGraphReader *r, const char *word,
 								   const char *const *words);
-extern const char *pulse_hint_node(PulseGraphReader *r, const char *word, size_t len);
+extern const char *pulse_hint_node(PulseGraphReader *r, const PulseGraph *inner,
+								   const char *word, size_t len);
 
 /* A short printable form of a text from the document, for messages. */
 extern const char *pulse_quote(PulseGraphReader *r, const char *text, size_t len);
@@ -110,11 +125,20 @@ extern const char *pulse_json_type_name(const PulseJson *value);
 extern void pulse_wrong_type(PulseGraphReader *r, const char *path,
 							 const PulseJson *value, const char *what);
 
+/* The reader of the whole document: what is counted once is counted there. */
+static inline PulseGraphReader *
+pulse_reader_root(PulseGraphReader *r)
+{
+	while (r->up != NULL)
+		r = r->up;
+	return r;
+}
+
 /* May one more warning be given? */
 static inline bool
 pulse_may_warn(PulseGraphReader *r)
 {
-	return r->n_warnings++ < PULSE_DIAG_MAX / 5;
+	return pulse_reader_root(r)->n_warnings++ < PULSE_DIAG_MAX / 5;
 }
 
 extern bool pulse_add_edge(PulseGraphReader *r, int from, int to);
@@ -130,6 +154,9 @@ extern bool pulse_read_duration(PulseGraphReader *r, const PulseJson *value,
 /* False, with a finding, if the document is too large or nested too deep. */
 extern bool pulse_check_size(PulseDiag *diag, const PulseJson *document,
 							 PulseGraphForm form);
+
+/* False, with a finding, if these edges are too many together with those before. */
+extern bool pulse_count_edges(PulseGraphReader *r, int n);
 
 /* In ascending order of bytes of ids; for qsort. */
 extern int pulse_compare_entries(const void *a, const void *b);
@@ -152,12 +179,18 @@ extern PulseBody *pulse_body_read(PulseGraphReader *up, int node, const PulseJso
 
 /* Index of a name in the outer names of the body that is read. */
 extern int pulse_body_outer(PulseGraphReader *r, const PulseRefUse *use, const char *name);
+
+/* True if in this body the name means the composite node itself. */
+extern bool pulse_body_self(const PulseGraphReader *r, const char *name);
 extern void pulse_body_outer_all(PulseGraphReader *r, const PulseRefUse *use);
 
 /* graph_node.c: fills graph->nodes[node] from its definition. */
 extern void pulse_node_read(PulseGraphReader *r, int node);
 
 /* graph_check.c, graph_refs.c */
+
+/* Composite nodes that the document has with their collecting nodes count as lowered. */
+extern void pulse_check_collecting(PulseGraphReader *r);
 extern void pulse_check_handlers(PulseGraphReader *r);
 extern void pulse_build_edges(PulseGraphReader *r);
 
@@ -167,5 +200,8 @@ extern void pulse_check_refs(PulseGraphReader *r, const int *topo);
 
 /* graph.c */
 extern void pulse_graph_hash(PulseGraph *graph);
+
+/* The collecting node of a composite node that was lowered, or -1. */
+extern int pulse_graph_collecting(const PulseGraph *graph, int node, PulseArena *scratch);
 
 #endif

@@ -158,8 +158,8 @@ pulse_make_nodes(PulseGraphReader *r, const PulseNodeEntry *entries, int n)
 	PulseNode *block;
 
 	if (r->total != NULL)
-		*r->total += n;
-	if ((r->total != NULL ? *r->total : n) > max)
+		r->total->nodes += n;
+	if ((r->total != NULL ? r->total->nodes : n) > max)
 	{
 		pulse_diag_error(r->diag, "limit_nodes", r->base != NULL ? r->base : "$.nodes", NULL,
 						 "the document has more than %d nodes", max);
@@ -499,7 +499,9 @@ read_document(PulseGraphReader *r, const PulseJson *doc)
 	if (!read_structure(r, doc))
 		return;
 
+	pulse_check_collecting(r);
 	pulse_check_handlers(r);
+	(void) pulse_count_edges(r, r->n_edges);
 	pulse_build_edges(r);
 	topo = pulse_arena_alloc(r->scratch, sizeof(int) * (size_t) r->graph->n_nodes);
 	pulse_check_cycles(r, topo);
@@ -514,7 +516,7 @@ pulse_graph_read(const PulseJson *document, PulseGraphForm form, PulseDiag *diag
 	PulseArena *arena;
 	PulseGraph *graph;
 	int errors_before = diag->n_errors;
-	int total = 0;
+	PulseGraphTotal total = { 0 };
 	bool ok;
 
 	if (!pulse_check_size(diag, document, form))

@@ -62,7 +62,7 @@ pulse_hint_word(PulseGraphReader *r, const char *word, const char *const *words)
 {
 	PulseSuggest search;
 
-	if (r->n_suggested++ >= PULSE_DIAG_MAX)
+	if (pulse_reader_root(r)->n_suggested++ >= PULSE_DIAG_MAX)
 		return NULL;
 	pulse_suggest_begin(&search, word, strlen(word));
 	for (int i = 0; words[i] != NULL; i++)
@@ -71,13 +71,15 @@ pulse_hint_word(PulseGraphReader *r, const char *word, const char *const *words)
 }
 
 const char *
-pulse_hint_node(PulseGraphReader *r, const char *word, size_t len)
+pulse_hint_node(PulseGraphReader *r, const PulseGraph *inner, const char *word, size_t len)
 {
 	PulseSuggest search;
 
-	if (r->n_suggested++ >= MAX_SUGGESTIONS)
+	if (pulse_reader_root(r)->n_suggested++ >= MAX_SUGGESTIONS)
 		return NULL;
 	pulse_suggest_begin(&search, word, len);
+	for (int i = 0; inner != NULL && i < inner->n_nodes; i++)
+		pulse_suggest_offer(&search, inner->nodes[i]->id, inner->nodes[i]->id_len);
 	for (int i = 0; i < r->graph->n_nodes; i++)
 		pulse_suggest_offer(&search, r->graph->nodes[i]->id, r->graph->nodes[i]->id_len);
 	return suggestion(r, &search);
@@ -164,13 +166,29 @@ pulse_read_duration(PulseGraphReader *r, const PulseJson *value, const char *pat
 }
 
 bool
+pulse_count_edges(PulseGraphReader *r, int n)
+{
+	if (r->total == NULL)
+		return true;
+	r->total->edges += n;
+	if (r->total->edges <= r->max_edges)
+		return true;
+	if (!r->total->told && !r->edges_full)
+		pulse_diag_error(r->diag, "limit_edges", r->base != NULL ? r->base : "$.nodes", NULL,
+						 "the document has more than %d edges", r->max_edges);
+	r->total->told = true;
+	r->broken = true;
+	return false;
+}
+
+bool
 pulse_add_edge(PulseGraphReader *r, int from, int to)
 {
 	if (r->n_edges == r->max_edges)
 	{
 		if (!r->edges_full)
-			pulse_diag_error(r->diag, "limit_edges", r->short_form ? "$.edges" : "$.nodes",
-							 NULL, "the document has more than %d edges", r->max_edges);
+			pulse_diag_error(r->diag, "limit_edges",
+							 r->short_form ? "$.edges" : r->base != NULL ? r->base : "$.nodes", NULL, "the document has more than %d edges", r->max_edges);
 		r->edges_full = true;
 		r->broken = true;
 		return false;
@@ -212,4 +230,5 @@ pulse_add_use(PulseGraphReader *r, int node, const PulseExprRefs *refs,
 	use->refs = refs;
 	use->source = source;
 	use->path = path;
+	use->inner = NULL;
 }

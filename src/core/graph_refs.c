@@ -420,6 +420,27 @@ scopes_next(Scopes *s)
 	return -1;
 }
 
+static bool
+inside(const PulseNode *composite, const PulseNode *node)
+{
+	return node->id_len > composite->id_len && node->id[composite->id_len] == ':' &&
+		   memcmp(node->id, composite->id, composite->id_len) == 0;
+}
+
+/*
+ * The node that the one found stands for: of a composite node that was lowered its collecting
+ * node, but for those inside it.
+ */
+static int
+stands_for(PulseGraphReader *r, const PulseGraph *graph, const PulseNode *reader, int at)
+{
+	int out = pulse_graph_collecting(graph, at, r->scratch);
+
+	if (out < 0 || (reader != NULL && reader != graph->nodes[out] && inside(graph->nodes[at], reader)))
+		return at;
+	return out;
+}
+
 /* A name in a fragment that is none of its own nodes. */
 static bool
 resolve_outer(PulseGraphReader *r, const char *name, size_t len, int *ref)
@@ -445,7 +466,15 @@ resolve_outer(PulseGraphReader *r, const char *name, size_t len, int *ref)
 				 name, len);
 	while ((at = scopes_next(&s)) >= 0)
 	{
-		if (r->above[at / 8] & (1 << (at % 8)))
+		int found = at;
+		bool around;
+
+		at = stands_for(r, outer, outer->nodes[r->anchor], at);
+
+		/* of those composite nodes that it is in, only a repeat has something to read */
+		around = at == found && inside(outer->nodes[at], outer->nodes[r->anchor]) &&
+				 pulse_kind_composite(outer->nodes[at]->kind) && outer->nodes[at]->kind != PULSE_KIND_REPEAT;
+		if (!around && (r->above[at / 8] & (1 << (at % 8))))
 		{
 			*ref = ~at;
 			return true;
@@ -472,6 +501,7 @@ resolve_scoped(PulseGraphReader *r, int reader, const char *name, size_t len, in
 	at = *ref = scopes_next(&s);
 	if (at < 0)
 		return false;
+	at = *ref = stands_for(r, graph, node, at);
 	/* mostly there is no choice, or no question */
 	if (is_pred(node, at))
 		return true;
@@ -482,6 +512,7 @@ resolve_scoped(PulseGraphReader *r, int reader, const char *name, size_t len, in
 	scopes_begin(&s, r, graph, node->id, name, len);
 	while ((at = scopes_next(&s)) >= 0)
 	{
+		at = stands_for(r, graph, node, at);
 		for (int i = 0; i < n; i++)
 		{
 			if (anc[i] == at)
@@ -504,6 +535,8 @@ resolve(PulseGraphReader *r, const PulseRefUse *use, const char *name, size_t le
 		memchr(node->id, ':', node->id_len) != NULL)
 		return resolve_scoped(r, use->node, name, len, ref);
 	*ref = pulse_graph_find(r->graph, name, len);
+	if (*ref >= 0 && r->form == PULSE_GRAPH_LIVE)
+		*ref = stands_for(r, r->graph, node, *ref);
 	if (*ref >= 0)
 		return true;
 	if (r->body != NULL)
@@ -652,13 +685,17 @@ pulse_check_refs(PulseGraphReader *r, const int *topo)
 			size_t len = strlen(id);
 			int ref;
 
-			if (resolve(r, use, id, len, &ref))
+			if (r->body != NULL && r->kind != PULSE_SCOPE_ROUND && pulse_body_self(r, id) &&
+				pulse_graph_find(graph, id, len) < 0)
+				report(r, PULSE_SEV_ERROR, "not_ancestor", use, id, false, NULL,
+					   pulse_arena_printf(r->scratch, "\"%s\" has no output before all in it has ended", id));
+			else if (resolve(r, use, id, len, &ref))
 				add_ref(r, &list, ref, u, id);
 			else if (ref >= 0)
 				report_outer(r, use, id, ref);
 			else
 				report(r, PULSE_SEV_ERROR, "unknown_node", use, id, false,
-					   pulse_hint_node(r, id, len),
+					   pulse_hint_node(r, use->inner, id, len),
 					   pulse_arena_printf(r->scratch, "there is no node %s",
 										  pulse_quote(r, id, len)));
 		}

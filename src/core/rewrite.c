@@ -338,6 +338,7 @@ read_definitions(Planner *p, PulseDiag *diag)
 	PulseArena *arena = pulse_arena_create_beside(p->graph->arena, 0);
 	PulseGraph *graph = pulse_arena_zalloc(arena, sizeof(PulseGraph));
 	PulseNodeEntry *entries = pulse_arena_alloc(p->scratch, sizeof(PulseNodeEntry) * (size_t) f->n_nodes);
+	PulseGraphTotal total = { 0 };
 	PulseGraphReader reader;
 	PulseGraphReader *r = &reader;
 	const PulseJson *nodes;
@@ -355,6 +356,8 @@ read_definitions(Planner *p, PulseDiag *diag)
 	r->outer = p->graph;
 	r->anchor = p->anchor;
 	r->anchor_stays = !p->replace;
+	r->total = &total;
+	r->prefix = (int) strlen(p->id) + 1;
 	r->in_map = pulse_scope_of(p->graph->nodes[p->anchor], PULSE_SCOPE_ITEM) != NULL;
 	r->in_repeat = pulse_scope_of(p->graph->nodes[p->anchor], PULSE_SCOPE_ROUND) != NULL;
 
@@ -376,6 +379,7 @@ read_definitions(Planner *p, PulseDiag *diag)
 			break;
 	}
 	pulse_check_handlers(r);
+	(void) pulse_count_edges(r, r->n_edges);
 	pulse_build_edges(r);
 	topo = pulse_arena_alloc(p->scratch, sizeof(int) * (size_t) graph->n_nodes);
 	pulse_check_cycles(r, topo);

@@ -227,10 +227,6 @@ test_kinds(void)
 	refused("{'nodes': {'a': {'noop': false}}}", "bad_value", "$.nodes.a.noop");
 	refused("{'nodes': {'a': 5}}", "wrong_type", "$.nodes.a");
 	refused("{'nodes': {'a': {'emit': {}}}}", "kind_unavailable", "$.nodes.a.emit");
-	refused("{'nodes': {'a': {'choose': []}}}", "kind_unavailable", "$.nodes.a.choose");
-	refused("{'nodes': {'a': {'map': {}}}}", "kind_unavailable", "$.nodes.a.map");
-	refused("{'nodes': {'a': {'repeat': {}, 'on_exhausted': 'complete'}}}", "kind_unavailable", "$.nodes.a.repeat");
-	refused("{'nodes': {'a': {'workflow': 'x', 'input': {}}}}", "kind_unavailable", "$.nodes.a.workflow");
 	refused("{'steps': []}", "kind_unavailable", "$.steps");
 	refused("{'nodes': {'a': {'action': ''}}}", "bad_name", "$.nodes.a.action");
 	refused("{'nodes': {'a': {'action': 'x\\ny'}}}", "bad_name", "$.nodes.a.action");

@@ -329,7 +329,7 @@ static void
 test_choose(void)
 {
 	const char *doc = "{'nodes': {'c': {'choose': [{'when': '$.input > 10', 'then': {'nodes': {'big': {'pure': 'b'}}}}, "
-		"{'when': '$.input > 5', 'then': {'nodes': {'m1': {'pure': 1}, 'm2': {'pure': {'$': '$.nodes.c'}}}}}, "
+		"{'when': '$.input > 5', 'then': {'nodes': {'m1': {'pure': 1}, 'm2': {'pure': null}}}}, "
 		"{'else': {'nodes': {'s': {'action': 'x'}}}}]}, 'd': {'pure': {'$': '$.nodes.c'}, 'after': ['c']}}}";
 
 	ask(doc, "20", "{'x': 9}", NULL, NULL);
