@@ -222,6 +222,8 @@ pulse_body_read(PulseGraphReader *up, int node, const PulseJson *document, const
 	PulseGraphReader reader;
 	PulseGraphReader *r = &reader;
 	PulseFragment f;
+	/* a node that a graph has grown by may be in a map or repeat that is not seen any more */
+	bool composed = up->form == PULSE_GRAPH_LIVE && strchr(up->graph->nodes[node]->id, ':') != NULL;
 	int *topo;
 
 	if (up->depth >= PULSE_MAX_NESTING)
@@ -249,8 +251,8 @@ pulse_body_read(PulseGraphReader *up, int node, const PulseJson *document, const
 	r->prefix = prefix_of(up, node, kind);
 	r->base = pulse_path_key(up->scratch, path, "nodes");
 	r->body = body;
-	r->in_map = up->in_map || kind == PULSE_SCOPE_ITEM;
-	r->in_repeat = up->in_repeat || kind == PULSE_SCOPE_ROUND;
+	r->in_map = up->in_map || composed || kind == PULSE_SCOPE_ITEM;
+	r->in_repeat = up->in_repeat || composed || kind == PULSE_SCOPE_ROUND;
 	r->total = up->total;
 	body->self = -1;
 	body->source = document;

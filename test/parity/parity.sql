@@ -101,9 +101,10 @@ BEGIN
 	RETURN 'time';
 END $$;
 
--- Errors name child runs by ids, which differ.
+-- Errors name child runs by ids, and have their own words for a workflow that is not there.
 CREATE FUNCTION parity.nameless(value jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
-	SELECT regexp_replace(value::text, '"child": "[-0-9a-f]{36}"', '"child": "…"', 'g')::jsonb$$;
+	SELECT regexp_replace(regexp_replace(value::text, '"child": "[-0-9a-f]{36}"', '"child": "…"', 'g'),
+		'"message": "[^"]*workflow \\"nowhere\\"[^"]*"', '"message": "…"', 'g')::jsonb$$;
 
 -- Statuses and outputs of all nodes, classes, rewrites, budget and hash: the same for both kinds of runs.
 CREATE FUNCTION parity.of_local(r jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
@@ -134,21 +135,13 @@ CREATE FUNCTION parity.of_durable(wanted uuid) RETURNS jsonb LANGUAGE sql STABLE
 		'outputs', parity.nameless(n.outputs),
 		'admitted', (SELECT jsonb_agg(jsonb_build_object('node', anchor, 'form', form, 'cost', cost)
 				ORDER BY anchor COLLATE "C")
-			FROM _pulse.rewrite w WHERE w.run = r.run AND revision IS NOT NULL AND form NOT IN ('choose', 'map', 'repeat')),
+			FROM pulse.rewrites w WHERE w.run = r.run AND state = 'admitted'),
 		'rejected', (SELECT jsonb_agg(jsonb_build_object('node', anchor, 'form', form, 'cost', cost, 'code', code, 'exceeded', exceeded)
-				ORDER BY anchor COLLATE "C", id)
-			FROM _pulse.rewrite w WHERE w.run = r.run AND revision IS NULL),
-		'budget', coalesce(
-			(SELECT budget_after FROM _pulse.rewrite w WHERE w.run = r.run AND budget_after IS NOT NULL AND revision IS NOT NULL
-				ORDER BY id DESC LIMIT 1),
-			'{"nodes": 16, "edges": 32, "depth": 6, "frontier": 4, "operations": 4}'
-				|| coalesce(f.graph -> 'budget', '{}') || coalesce(r.budget, '{}')),
-		'hash', coalesce(
-			(SELECT to_jsonb(hash) FROM _pulse.rewrite w WHERE w.run = r.run AND revision IS NOT NULL
-				ORDER BY revision DESC LIMIT 1),
-			to_jsonb(f.graph_hash)))
-	FROM pulse.runs r JOIN _pulse.workflow f ON f.tenant = r.tenant AND f.name = r.workflow AND f.version = r.version
-		CROSS JOIN LATERAL (SELECT jsonb_object_agg(node, status) AS statuses,
+				ORDER BY anchor COLLATE "C", rewrite)
+			FROM pulse.rewrites w WHERE w.run = r.run AND state = 'rejected'),
+		'budget', r.remaining_budget,
+		'hash', pulse.inspect(pulse.run_graph(r.run)) -> 'hash')
+	FROM pulse.runs r CROSS JOIN LATERAL (SELECT jsonb_object_agg(node, status) AS statuses,
 				coalesce(jsonb_object_agg(node, output) FILTER (WHERE status IN ('completed', 'rewritten')), '{}') AS outputs
 			FROM pulse.nodes WHERE run = r.run) n
 	WHERE r.run = wanted$$;

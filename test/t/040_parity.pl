@@ -127,6 +127,12 @@ for (my $i = $low; $i <= $high; $i += $chunk)
 note(sprintf('durably: %.1f s, %d steps', time - $start, $steps));
 report(1, 'in memory and durably the same');
 
+# who brought a node is in its id as well
+is(sql(q[
+	SELECT count(*) FROM parity.runs p JOIN pulse.nodes n USING (run)
+	WHERE p.pass = 1 AND (n.rewrite IS NOT NULL) IS DISTINCT FROM (strpos(n.node, ':') > 0 AND starts_with(n.node, n.proposer || ':'))]),
+	'0', 'every node that was added tells by whom');
+
 $start = time;
 $steps = 0;
 for (my $i = $low; $i <= $high; $i += $chunk)
