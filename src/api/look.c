@@ -331,6 +331,7 @@ typedef struct Line
 {
 	PulseTimelineRow row;
 	int			depth;			/* of its node in the graph; 0 for the run */
+	int			place;			/* as it was read */
 } Line;
 
 /* Longest path from a root to each node: what can come before what at one moment. */
@@ -375,6 +376,7 @@ compare_lines(const void *a, const void *b)
 	const Line *y = b;
 	int			x_phase = (x->row.order >= PULSE_LINE_NODE_STARTED) + (x->row.order == PULSE_LINE_RUN_ENDED);
 	int			y_phase = (y->row.order >= PULSE_LINE_NODE_STARTED) + (y->row.order == PULSE_LINE_RUN_ENDED);
+	int			by_node;
 
 	if (x->row.at != y->row.at)
 		return x->row.at < y->row.at ? -1 : 1;
@@ -385,8 +387,10 @@ compare_lines(const void *a, const void *b)
 	if (x->row.order != y->row.order)
 		return x->row.order - y->row.order;
 	if (x->row.node == NULL || y->row.node == NULL)
-		return (x->row.node != NULL) - (y->row.node != NULL);
-	return strcmp(x->row.node, y->row.node);
+		by_node = (x->row.node != NULL) - (y->row.node != NULL);
+	else
+		by_node = strcmp(x->row.node, y->row.node);
+	return by_node != 0 ? by_node : x->place - y->place;
 }
 
 /* The line of a node that never ran, or whose work was broken off. */
@@ -437,6 +441,7 @@ timeline(const pg_uuid_t *run, const PulseRunNodes *nodes, int *n)
 			continue;
 		line->row = rows[i];
 		line->depth = at >= 0 ? depth[at] : 0;
+		line->place = i;
 		if (at >= 0 && rows[i].order == PULSE_LINE_NODE_STARTED && rows[i].detail == NULL)
 			line->row.detail = what_it_does(graph->nodes[at]);
 		(*n)++;
@@ -446,6 +451,7 @@ timeline(const pg_uuid_t *run, const PulseRunNodes *nodes, int *n)
 		if (nodes->shown[i] == nodes->stored[i] && nodes->stored[i] != PULSE_INTERRUPTED)
 			continue;
 		lines[*n].row = derived_line(nodes, i);
+		lines[*n].place = n_rows + i;
 		lines[(*n)++].depth = depth[i];
 	}
 	qsort(lines, (size_t) *n, sizeof(Line), compare_lines);

@@ -151,33 +151,33 @@ pulse_view_timeline(const pg_uuid_t *run, int *n)
 		/* the run */
 		"SELECT r.submitted_at AS at, " LINE(SUBMITTED) " AS ord, 'run submitted' AS what, NULL AS node,"
 		" format('%s version %s%s%s', r.workflow, r.version,"
-		" ', by ' || r.submitted_by, ', not before ' || r.start_at) AS detail FROM r"
-		" UNION ALL SELECT " RUN_STARTED ", " LINE(STARTED) ", 'run started', NULL, NULL FROM r"
+		" ', by ' || r.submitted_by, ', not before ' || r.start_at) AS detail, 0::bigint AS tie FROM r"
+		" UNION ALL SELECT " RUN_STARTED ", " LINE(STARTED) ", 'run started', NULL, NULL, 0 FROM r"
 		" UNION ALL SELECT r.ended_at, " LINE(RUN_ENDED) ", 'run ' || r.status, NULL,"
-		" r.error ->> 'message' FROM r"
+		" r.error ->> 'message', 0 FROM r"
 		/* its nodes: those that took no time are one line */
 		" UNION ALL SELECT n.started_at, " LINE(NODE_STARTED) ", 'node started', n.node,"
 		" CASE WHEN n.status = 'waiting' THEN 'waits for ' || n.reason ||"
-		" coalesce(', until ' || n.due, '') END"
+		" coalesce(', until ' || n.due, '') END, 0"
 		" FROM _pulse.node n WHERE n.run = $1"
 		" AND (n.ended_at IS NULL OR n.ended_at > n.started_at)"
 		" UNION ALL SELECT n.ended_at, " LINE(NODE_ENDED) ", 'node ' || n.status, n.node,"
 		" CASE WHEN n.status = 'failed' OR n.status = 'skipped' AND n.reason = 'error'"
 		" THEN n.error ->> 'message' WHEN n.status = 'skipped' THEN n.reason"
-		" WHEN n.attempt > 1 THEN format('attempt %s', n.attempt) END"
+		" WHEN n.attempt > 1 THEN format('attempt %s', n.attempt) END, 0"
 		" FROM _pulse.node n WHERE n.run = $1"
 		/* what their rows cannot hold */
 		" UNION ALL SELECT a.ended_at, " LINE(ATTEMPT) ", 'attempt ' || a.outcome, a.node,"
 		" concat_ws(', ', format('attempt %s', a.attempt), 'HTTP ' || a.http_status,"
-		" a.class, a.error ->> 'message') FROM _pulse.attempt a WHERE a.run = $1"
+		" a.class, a.error ->> 'message'), a.attempt FROM _pulse.attempt a WHERE a.run = $1"
 		" UNION ALL SELECT s.at, " LINE(ACCEPTED) ", 'signal accepted', NULL,"
-		" s.name || coalesce(', from ' || s.actor, '') FROM _pulse.signal s WHERE s.run = $1"
+		" s.name || coalesce(', from ' || s.actor, ''), s.seq FROM _pulse.signal s WHERE s.run = $1"
 		" UNION ALL SELECT s.settled_at, " LINE(SETTLED) ", 'signal ' || s.state, s.node,"
-		" s.name || coalesce(': ' || s.reason, '') FROM _pulse.signal s WHERE s.run = $1"
+		" s.name || coalesce(': ' || s.reason, ''), s.seq FROM _pulse.signal s WHERE s.run = $1"
 		" UNION ALL SELECT l.at, CASE l.level WHEN 'operator' THEN " LINE(OPERATOR)
 		" ELSE " LINE(LOG) " END, CASE l.level WHEN 'operator' THEN 'operator' ELSE 'log' END,"
 		" l.node, CASE WHEN l.level = 'operator' THEN l.message ||"
-		" coalesce(', by ' || l.actor, '') ELSE l.level || ': ' || l.message END"
+		" coalesce(', by ' || l.actor, '') ELSE l.level || ': ' || l.message END, l.id"
 		" FROM _pulse.log l WHERE l.run = $1"
 		/* how its graph has grown */
 		" UNION ALL SELECT g.at, CASE WHEN g.form IN ('choose', 'map', 'repeat')"
@@ -193,17 +193,17 @@ pulse_view_timeline(const pg_uuid_t *run, int *n)
 		" (SELECT string_agg(format('%s: %s of %s', x ->> 'dimension', x ->> 'requested',"
 		" x ->> 'remaining'), ', ') FROM jsonb_array_elements(g.exceeded) x),"
 		" g.errors -> 0 ->> 'message', CASE jsonb_typeof(g.reason) WHEN 'string'"
-		" THEN g.reason #>> '{}' ELSE g.reason::text END) END"
+		" THEN g.reason #>> '{}' ELSE g.reason::text END) END, g.id"
 		" FROM _pulse.rewrite g WHERE g.run = $1"
 		/* the runs it has started */
 		" UNION ALL SELECT v.at, v.ord, v.what, c.parent_node,"
 		" format('%s, %s version %s', c.id, c.workflow, c.version) ||"
-		" coalesce(': ' || (v.error ->> 'message'), '')"
+		" coalesce(': ' || (v.error ->> 'message'), ''), 0"
 		" FROM (" CHILD_IDS ") AS k JOIN _pulse.run c ON c.id = k.id AND c.parent = $1"
 		" CROSS JOIN LATERAL (VALUES (c.submitted_at, " LINE(CHILD) ", 'child started', NULL::jsonb),"
 		" (c.ended_at, " LINE(CHILD_ENDED) ", 'child ' || c.status, c.error))"
 		" AS v(at, ord, what, error)"
-		") AS t WHERE t.at IS NOT NULL",
+		") AS t WHERE t.at IS NOT NULL ORDER BY t.tie",
 		1, {UUIDOID}
 	};
 	MemoryContext caller = CurrentMemoryContext;

@@ -92,7 +92,7 @@ typedef struct PulseTimelineRow
 	char	   *detail;			/* or NULL */
 } PulseTimelineRow;
 
-/* In no order. */
+/* Those of one kind in their order; else in none. */
 extern PulseTimelineRow *pulse_view_timeline(const pg_uuid_t *run, int *n);
 
 /* A child run that a node of a run has now. */

@@ -50,8 +50,11 @@ CALL drain();
 SELECT rewrite, revision, form, state, anchor, attempt, t(at), proposal -> 'form' AS proposal, output, cost, budget_before, budget_after, nodes FROM pulse.rewrites WHERE run = :'r' AND state = 'admitted';
 SELECT revision, remaining_budget FROM pulse.runs WHERE run = :'r';
 SELECT node, kind, name, status, reason, blocked_by, rewrite, proposer FROM pulse.nodes WHERE run = :'r' ORDER BY node COLLATE "C";
-SELECT stage(:'r', 'plan:ask', '{"result": "suspend", "signal": "approved"}');
+SELECT stage(:'r', 'plan:ask', '{"result": "suspend", "signal": "approved",
+	"progress": {"asked": 1}, "cost": {"letters": 2}, "logs": [{"level": "info", "message": "the boss was asked", "data": {"by": "post"}}, {"message": "twice"}]}');
 CALL drain();
+SELECT node, progress, cost FROM pulse.nodes WHERE run = :'r' AND progress IS NOT NULL;
+SELECT t(at), node, attempt, level, message, data FROM pulse.logs WHERE run = :'r';
 -- an action that waits for a signal, which no definition names
 SELECT node, waits_for, name FROM pulse.waiting WHERE run = :'r';
 SELECT node, status, cause, detail, named(hint) AS hint FROM pulse.why(:'r');
