@@ -78,7 +78,7 @@ CORE = activate answer answer_time arena budget child diag draw draw_body draw_d
 	expr_eval expr_lex expr_parse expr_refs fold_node fold_run format fragment graph graph_body graph_check graph_codes graph_grow graph_index graph_lower graph_node \
 	graph_read graph_reader graph_refs growth inspect json json_value layout local local_bindings local_child local_event local_result local_trace lower number outcome plan_rewrite replay \
 	retry rewrite sha256 sign state \
-	stage status step suggest template timetext uuid
+	stage status step steps suggest template timetext uuid
 BASE = clock extension guc txn
 HTTP = address mux request transfer
 STORE = access_store batch_store child_store discover_store fact_store growth_store health_store host_store jsonb \

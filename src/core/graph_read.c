@@ -21,6 +21,7 @@
 #include "core/budget.h"
 #include "core/graph_private.h"
 #include "core/retry.h"
+#include "core/steps.h"
 
 /*
  * ---------------------------------------------------------------------
@@ -390,13 +391,6 @@ read_top_key(PulseGraphReader *r, const PulseJsonPair *pair)
 
 	while (keys[k] != NULL && strcmp(keys[k], pair->key) != 0)
 		k++;
-	if (!r->short_form && strcmp(pair->key, "steps") == 0)
-	{
-		pulse_diag_error(r->diag, "kind_unavailable", path,
-						 "Write the workflow as \"nodes\" with \"after\".",
-						 "this version of pulse does not have the linear form \"steps\" yet");
-		return;
-	}
 	if (keys[k] == NULL)
 	{
 		pulse_diag_error(r->diag, "unknown_key", path,
@@ -449,10 +443,9 @@ read_structure(PulseGraphReader *r, const PulseJson *doc)
 	{
 		if (nodes == NULL)
 		{
-			if (pulse_json_get(doc, "steps") == NULL)
-				pulse_diag_error(r->diag, "missing_key", "$",
-								 "A workflow is an object with the key \"nodes\".",
-								 "the key \"nodes\" is missing");
+			pulse_diag_error(r->diag, "missing_key", "$",
+							 "A workflow is an object with the key \"nodes\" or \"steps\".",
+							 "the key \"nodes\" is missing");
 			return false;
 		}
 		if (nodes->type != PULSE_JSON_OBJECT)
@@ -508,6 +501,25 @@ read_document(PulseGraphReader *r, const PulseJson *doc)
 	pulse_check_refs(r, topo);
 }
 
+/* The linear form, by way of the graph that it is turned into. */
+static PulseGraph *
+read_steps(const PulseJson *document, PulseGraphForm form, PulseDiag *diag)
+{
+	PulseArena *scratch = pulse_arena_create(0);
+	PulseSteps *steps = pulse_steps_translate(document, scratch, diag);
+	PulseGraph *graph = NULL;
+	PulseDiag found;
+
+	if (steps != NULL)
+	{
+		pulse_diag_init(&found, scratch);
+		graph = pulse_graph_read(steps->document, form, &found);
+		pulse_steps_findings(steps, &found, diag);
+	}
+	pulse_arena_free(scratch);
+	return graph;
+}
+
 PulseGraph *
 pulse_graph_read(const PulseJson *document, PulseGraphForm form, PulseDiag *diag)
 {
@@ -521,6 +533,8 @@ pulse_graph_read(const PulseJson *document, PulseGraphForm form, PulseDiag *diag
 
 	if (!pulse_check_size(diag, document, form))
 		return NULL;
+	if (pulse_steps_given(document))
+		return read_steps(document, form, diag);
 
 	arena = pulse_arena_create(0);
 	graph = pulse_arena_zalloc(arena, sizeof(PulseGraph));

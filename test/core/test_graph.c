@@ -227,7 +227,7 @@ test_kinds(void)
 	refused("{'nodes': {'a': {'noop': false}}}", "bad_value", "$.nodes.a.noop");
 	refused("{'nodes': {'a': 5}}", "wrong_type", "$.nodes.a");
 	refused("{'nodes': {'a': {'emit': {}}}}", "kind_unavailable", "$.nodes.a.emit");
-	refused("{'steps': []}", "kind_unavailable", "$.steps");
+	accepted_only("{'steps': []}");
 	refused("{'nodes': {'a': {'action': ''}}}", "bad_name", "$.nodes.a.action");
 	refused("{'nodes': {'a': {'action': 'x\\ny'}}}", "bad_name", "$.nodes.a.action");
 	refused("{'nodes': {'a': {'action': 'x\\u007f'}}}", "bad_name", "$.nodes.a.action");
