@@ -122,7 +122,9 @@ consume_signal(PulseStep *step, PulseRunState *run, PulseSignal *signal, int nod
 bool
 pulse_step_take_signal(PulseStep *step, PulseRunState *run, int node, const char *name)
 {
-	for (int i = 0; i < run->n_signals; i++)
+	while (run->first_signal < run->n_signals && run->signals[run->first_signal].settled)
+		run->first_signal++;
+	for (int i = run->first_signal; i < run->n_signals; i++)
 	{
 		if (!run->signals[i].settled && strcmp(run->signals[i].name, name) == 0)
 		{

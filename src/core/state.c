@@ -14,12 +14,17 @@
 
 #include "core/state.h"
 
+#include "common/hashfn.h"
+
 #include "core/budget.h"
 #include "core/graph_grow.h"
 
 /* Larger values are loaded again when needed instead of being kept. */
 #define KEEP_VALUE_BYTES 4096
 #define KEEP_RUN_BYTES (1024 * 1024)
+
+/* Of more signals than these, ids are found by their hash. */
+#define FEW_SIGNALS 32
 
 static const char *const run_status_names[] = {
 	"pending", "paused", "completed", "failed", "cancelled", "timed_out",
@@ -517,17 +522,60 @@ pulse_state_set(PulseRunState *run, int node, PulseStatus status,
 	}
 }
 
+/* The slot of a signal's id, or the empty one where it belongs. */
+static int *
+signal_slot(PulseRunState *run, const char *id)
+{
+	uint32 at = hash_bytes((const unsigned char *) id, (int) strlen(id));
+
+	for (;; at++)
+	{
+		int *slot = &run->signal_slots[at & (uint32) (run->n_slots - 1)];
+
+		if (*slot < 0 || strcmp(run->signals[*slot].id, id) == 0)
+			return slot;
+	}
+}
+
+/* All signals into slots, at least twice as many. */
+static void
+fill_signal_slots(PulseRunState *run)
+{
+	int n = Max(run->n_slots, 4 * FEW_SIGNALS);
+
+	while (n < 2 * run->cap_signals)
+		n *= 2;
+	if (n > run->n_slots)
+		run->signal_slots = pulse_arena_alloc(run->arena, sizeof(int) * (size_t) n);
+	run->n_slots = n;
+	for (int i = 0; i < n; i++)
+		run->signal_slots[i] = -1;
+	for (int i = 0; i < run->n_signals; i++)
+		*signal_slot(run, run->signals[i].id) = i;
+}
+
+static bool
+knows_signal(PulseRunState *run, const char *id)
+{
+	if (run->n_slots > 0)
+		return *signal_slot(run, id) >= 0;
+	for (int i = 0; i < run->n_signals; i++)
+	{
+		if (strcmp(run->signals[i].id, id) == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 pulse_state_add_signal(PulseRunState *run, int64 seq, const char *id,
 					   const char *name, const PulseJson *payload)
 {
 	PulseSignal *s;
+	bool moved = false;
 
-	for (int i = 0; i < run->n_signals; i++)
-	{
-		if (strcmp(run->signals[i].id, id) == 0)
-			return;
-	}
+	if (knows_signal(run, id))
+		return;
 	if (run->n_signals == run->cap_signals)
 	{
 		int cap = Max(4, run->cap_signals * 2);
@@ -551,7 +599,13 @@ pulse_state_add_signal(PulseRunState *run, int64 seq, const char *id,
 
 		p[-1] = *p;
 		*p = swap;
+		moved = true;
+		run->first_signal = Min(run->first_signal, (int) (p - run->signals) - 1);
 	}
+	if (run->n_slots >= 2 * run->n_signals && !moved)
+		*signal_slot(run, s->id) = run->n_signals - 1;
+	else if (run->n_signals >= FEW_SIGNALS)
+		fill_signal_slots(run);
 }
 
 const char *

@@ -125,6 +125,9 @@ typedef struct PulseRunState
 	PulseSignal *signals;
 	int n_signals;
 	int cap_signals;
+	int first_signal; /* those before are settled */
+	int *signal_slots; /* by hash of the id; -1: empty. Made when there are many */
+	int n_slots;
 } PulseRunState;
 
 /* "pending", "paused", ... */
