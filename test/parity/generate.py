@@ -16,6 +16,7 @@ clocks, ids, jitter. There are three sorts:
     wild    failures, budgets and timeouts meet in parallel; no child runs, which take turns with
             their parents in another way in memory
     line    everything one after the other, so that all of it may be mixed
+    mixed   all of it, in parallel: ends may differ, but there must be one (only if asked for)
 """
 
 import argparse
@@ -24,6 +25,7 @@ import random
 import sys
 
 SORTS = ["calm", "wild", "line"]
+MIXED = "mixed"
 IDS = ["a", "b", "c", "d", "e", "f", "B", "a.b", "a-b", "a1", "z9", "_x"]
 NO_JITTER = {"jitter": 0}
 
@@ -67,6 +69,7 @@ class Case:
         self.number = number
         self.calm = sort == "calm"
         self.line = sort == "line"
+        self.children = sort != "wild"
         self.bindings = {}
         self.signals = {}
         self.workflows = {}
@@ -385,7 +388,7 @@ class Case:
         return node
 
     def make_workflow(self, place, readable, nodes, id_):
-        if self.wild(0.06) or not (self.calm or self.line):
+        if self.wild(0.06) or not self.children:
             node = {"workflow": "nowhere"}
             self.guarded(nodes, id_, node, 0.6)
             return node
@@ -409,7 +412,7 @@ class Case:
             (self.make_action, 5), (self.make_pure, 3), (self.make_delay, 1),
             (self.make_signal, 0.7 if not place.child else 0), (self.make_noop, 1),
             (self.make_choose, 1.6 * composite), (self.make_map, 1.4 * composite),
-            (self.make_repeat, 1.2 * composite), (self.make_workflow, (0.8 if self.calm or self.line else 0.1) * deep)])
+            (self.make_repeat, 1.2 * composite), (self.make_workflow, (0.8 if self.children else 0.1) * deep)])
 
     def nodes(self, place, n):
         """Nodes and, by id, the ids of this fragment that are their ancestors."""
@@ -485,7 +488,7 @@ def main():
     parser.add_argument("count", type=int)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--only", type=int)
-    parser.add_argument("--sort", choices=SORTS, help="of one sort only")
+    parser.add_argument("--sort", choices=SORTS + [MIXED], help="of one sort only")
     options = parser.parse_args()
     numbers = range(options.first, options.first + options.count)
     for number in [options.only] if options.only is not None else numbers:

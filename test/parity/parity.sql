@@ -59,7 +59,7 @@ BEGIN
 	FROM parity.cases, jsonb_object_keys(doc -> 'bindings') AS made (name)
 	WHERE n BETWEEN low AND high AND NOT EXISTS (SELECT FROM pulse.actions a WHERE a.name = made.name);
 	FOR c IN SELECT * FROM parity.cases WHERE n BETWEEN low AND high
-		AND (NOT submit.calm OR (doc -> 'calm')::boolean) AND NOT local ? 'refused' ORDER BY n
+		AND (NOT submit.calm OR (doc -> 'calm')::boolean) AND local ? 'refused' IS NOT TRUE ORDER BY n
 	LOOP
 		BEGIN
 			FOR w IN SELECT * FROM jsonb_each(c.doc -> 'workflows') LOOP

@@ -1,7 +1,8 @@
 # Random workflows, each run in memory (pulse.run_local) and durably: both must come to the
 # same statuses, outputs, rewrites, budget and graph. A second pass kills the engine again and
 # again. PULSE_PARITY_SEED and PULSE_PARITY_CASES choose others; PULSE_PARITY_ONLY=N runs case N and
-# tells all of it.
+# tells all of it.  Then workflows that fail in parallel, with children and parents: however they
+# end, they must end, and nothing of them may be left.
 use strict;
 use warnings;
 
@@ -58,8 +59,8 @@ sub sql
 # Runs the cases to their ends; $killing: how many steps lie between two deaths of the engine.
 sub play
 {
-	my ($pass, $from_case, $to_case, $killing) = @_;
-	my $calm = $killing ? 'true' : 'false';
+	my ($pass, $from_case, $to_case, $killing, $all) = @_;
+	my $calm = $killing && !$all ? 'true' : 'false';
 	my $most = $killing ? 0 : -1;    # in memory one answer is folded after the other
 	my $steps = 0;
 
@@ -143,6 +144,27 @@ for (my $i = $low; $i <= $high; $i += $chunk)
 }
 note(sprintf('killed: %.1f s, %d steps', time - $start, $steps));
 report(2, 'the same when the engine dies again and again');
+
+if (!defined $only)
+{
+	my $many = int($cases / 5);
+
+	IPC::Run::run([ 'python3', '-B', $generate, $seed, $many, '--first', 100000, '--sort', 'mixed' ], '>', $file)
+	  or BAIL_OUT('no cases');
+	sql("\\copy parity.cases (doc) FROM '$file' WITH (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')");
+	play(3, 100000, 100000 + $many, 3, 1);
+	is(sql(q[SELECT string_agg(format('case %s: %s', n, coalesce(p.refused, r.error::text)), '; ')
+		FROM parity.runs p LEFT JOIN pulse.runs r USING (run)
+		WHERE pass = 3 AND (p.refused IS NOT NULL OR r.status NOT IN ('completed', 'failed', 'timed_out', 'waiting'))]),
+		'', 'runs that fail in parallel end');
+	is(sql(q[SELECT count(*) FROM pulse.runs c JOIN pulse.runs p ON p.run = c.parent
+		WHERE c.ended_at IS NULL AND (p.ended_at IS NOT NULL
+			OR NOT EXISTS (SELECT FROM pulse.nodes n WHERE n.run = p.run AND n.child = c.run AND n.status = 'waiting'))]),
+		'0', 'no child goes on that nobody waits for');
+	is(sql(q[SELECT count(*) FROM pulse.nodes n JOIN pulse.runs c ON c.run = n.child
+		WHERE n.status = 'waiting' AND n.reason = 'child' AND c.ended_at IS NOT NULL]),
+		'0', 'no parent waits for a child that has ended');
+}
 
 is(sql(q[SELECT (SELECT count(*) FROM _pulse.inbox) + (SELECT count(*) FROM _pulse.timer) + (SELECT count(*) FROM _pulse.strike)]),
 	'0', 'nothing is left behind');
