@@ -58,7 +58,7 @@ pulse_test_drain(PG_FUNCTION_ARGS)
 	PulseHints hints = { 0 };
 	volatile bool again;
 	volatile int rounds = 0;
-	int most = PG_NARGS() > 0 ? PG_GETARG_INT32(0) : 0;
+	volatile int most = PG_NARGS() > 0 ? PG_GETARG_INT32(0) : 0;
 
 	pulse_txn_set_driven(true);
 	PG_TRY();
