@@ -59,13 +59,15 @@ sub accepts
 			|| ($word eq 'pattern' ? $v =~ /$arg/ : $word eq 'minLength' ? length $v >= $arg : length $v <= $arg)
 		  : $word =~ /^(minimum|maximum)$/ ? $type !~ /^(number|integer)$/
 			|| ($word eq 'minimum' ? $v >= $arg : $v <= $arg)
-		  : $word =~ /^(items|minItems|uniqueItems)$/ ? $type ne 'array'
+		  : $word =~ /^(items|minItems|maxItems|uniqueItems)$/ ? $type ne 'array'
 			|| ($word eq 'items' ? !grep { !accepts($arg, $_) } @$v
 			  : $word eq 'minItems' ? @$v >= $arg
+			  : $word eq 'maxItems' ? @$v <= $arg
 			  : keys %{ { map { $json->encode($_) => 1 } @$v } } == @$v)
 		  : $word eq 'required' ? $type ne 'object' || !grep { !exists $v->{$_} } @$arg
 		  : $word eq 'dependencies' ? $type ne 'object'
 			|| !grep { my $k = $_; exists $v->{$k} && grep { !exists $v->{$_} } @{ $arg->{$k} } } keys %$arg
+		  : $word eq 'minProperties' ? $type ne 'object' || keys %$v >= $arg
 		  : $word eq 'propertyNames' ? $type ne 'object' || !grep { !accepts($arg, $_) } keys %$v
 		  : $word eq 'properties' ? $type ne 'object' || !grep { exists $v->{$_} && !accepts($arg->{$_}, $v->{$_}) } keys %$arg
 		  : $word eq 'additionalProperties' ? $type ne 'object'
@@ -100,7 +102,16 @@ my @good = (
 	  "h": {"pure": null}, "d": {"delay": "5 min", "after": ["a"]}, "e": {"delay": {"$": "$.input.d"}}, "f": {"delay": "$.input.d"},
 	  "u": {"until": "2026-11-21T10:00:00Z"}, "s": {"signal": "go", "timeout": "1 day", "on_timeout": "complete", "on_error": "skip"},
 	  "n": {"noop": true, "after": ["d", "e"]}},
-	  "output": {"$": "$.nodes.n"}, "config": {}, "deadline": "2 days", "budget": {"nodes": 1, "edges": 2, "depth": 3, "frontier": 4, "operations": 5}}');
+	  "output": {"$": "$.nodes.n"}, "config": {}, "deadline": "2 days", "budget": {"nodes": 1, "edges": 2, "depth": 3, "frontier": 4, "operations": 5}}',
+	'{"nodes": {"c": {"choose": [{"when": "$.input.a == 1", "then": {"nodes": {"a": {"noop": true}, "b": {"pure": 1}},
+	   "edges": [["a", "b"]], "entries": ["a"], "exits": ["b"]}}, {"else": {"nodes": {"a": {"workflow": "w", "version": 2, "input": {}}}}}]},
+	  "m": {"map": {"over": "$.input.list", "as": {"nodes": {"a": {"pure": {"$": "$.item"}}}}, "max_parallel": 2, "max_items": 10, "tolerate": 0.5}, "on_error": "skip"},
+	  "r": {"repeat": {"body": {"nodes": {"a": {"pure": {"result": "complete"}, "result": true}}}, "while": "$.round < 3", "max": 5}, "on_exhausted": "complete"}}}',
+	'{"steps": [{"name": "a", "type": "action", "action": "x", "input": 1, "retry_policy": {"max_attempts": 2, "backoff_ms": 100}, "timeout_ms": 5, "config": {}},
+	  {"name": "c", "type": "condition", "when": "$.nodes.a == 1", "on_false": "skip"}, {"name": "d", "type": "condition", "action": "y", "timeout_ms": 7, "on_false": 1},
+	  {"name": "e", "type": "delay", "delay_ms": 9, "description": "z"},
+	  {"name": "p", "type": "parallel", "branches": [[{"name": "q", "type": "action"}], [{"name": "s", "type": "condition", "when": "$.input.x"}, {"name": "t", "type": "action"}]]}],
+	  "output": {"$": "$.nodes.p"}}');
 
 for my $text (@good)
 {
