@@ -187,8 +187,8 @@ EXECUTE all_runs;
 RESET ROLE; SET ROLE pulse_dump; EXECUTE all_runs;
 RESET ROLE; SET ROLE pulse_y; EXECUTE all_runs; SELECT e(format('EXECUTE stop(%L)', :'theirs'));
 RESET ROLE; REVOKE pulse_group FROM pulse_y; SET ROLE pulse_y; EXECUTE all_runs;
-RESET ROLE; GRANT pulse_group TO pulse_y; ALTER ROLE pulse_y NOINHERIT; SET ROLE pulse_y; EXECUTE all_runs;
-RESET ROLE; ALTER ROLE pulse_y INHERIT;
+RESET ROLE; ALTER ROLE pulse_y NOINHERIT; GRANT pulse_group TO pulse_y; SET ROLE pulse_y; EXECUTE all_runs;
+RESET ROLE; REVOKE pulse_group FROM pulse_y; ALTER ROLE pulse_y INHERIT; GRANT pulse_group TO pulse_y;
 BEGIN; SET LOCAL ROLE pulse_y; DECLARE open CURSOR FOR SELECT tenant FROM pulse.runs; FETCH 0 FROM open;
 RESET ROLE; SELECT pulse.revoke_access('pulse_group'); SET LOCAL ROLE pulse_y; FETCH ALL FROM open; ROLLBACK;
 -- a view of one's own shows to each what is theirs
