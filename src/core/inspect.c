@@ -92,6 +92,15 @@ keep_id(const GivenState *s, int node)
 	return pulse_arena_strndup(s->arena, def->id, def->id_len);
 }
 
+/* By which whoever comes after it knows the node. */
+static const char *
+shown_id(const GivenState *s, int node)
+{
+	const PulseNode *def = pulse_node_shown(s->graph, s->graph->nodes[node]);
+
+	return pulse_arena_strndup(s->arena, def->id, def->id_len);
+}
+
 static const PulseJson *
 id_value(const GivenState *s, int node)
 {
@@ -402,7 +411,7 @@ inputs(const GivenState *s, const int *frontier, int n)
 				continue;
 			if (output == NULL && s->strict)
 				continue; /* a violation; there is nothing to show */
-			add_pair(s->arena, &input, keep_id(s, pred),
+			add_pair(s->arena, &input, shown_id(s, pred),
 					 output == NULL ? &pulse_json_null
 									: pulse_json_copy(s->arena, output));
 		}

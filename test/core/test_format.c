@@ -97,6 +97,64 @@ test_exact(void)
 	   "  }\n"
 	   "}\n",
 	   "a list that does not fit");
+	is(formatted("{\"nodes\": {\"w\": {\"version\": 2, \"input\": 1, \"workflow\": \"x\"}, \"p\": {\"result\": true, \"pure\": {\"result\": \"complete\"}},\n"
+				 " \"c\": {\"choose\": [{\"then\": {\"nodes\": {\"b\": {\"noop\": true}}, \"exits\": [\"b\"], \"entries\": [\"b\"]}, \"when\": \"$.input.a == 1\"},\n"
+				 "  {\"else\": {\"nodes\": {\"a\": {\"description\": \"the order of these is that of running\", \"after\": [\"b\"], \"noop\": true}, \"b\": {\"noop\": true}}}}]},\n"
+				 " \"m\": {\"on_error\": \"skip\", \"map\": {\"tolerate\": 0.5, \"max_items\": 9, \"over\": \"$.input\", \"as\": {\"nodes\": {\"r\": {\"repeat\": {\"max\": 3,\n"
+				 "  \"body\": {\"edges\": [[\"z\", \"a\"]], \"nodes\": {\"a\": {\"pure\": {\"retry\": 1, \"map\": 2}}, \"z\": {\"action\": \"x\"}}}, \"while\": \"$.round < 3\"}, \"on_exhausted\": \"complete\"}}}}}}}"),
+	   "{\n"
+	   "  \"nodes\": {\n"
+	   "    \"c\": {\n"
+	   "      \"choose\": [\n"
+	   "        {\n"
+	   "          \"when\": \"$.input.a == 1\",\n"
+	   "          \"then\": {\"nodes\": {\"b\": {\"noop\": true}}, \"entries\": [\"b\"], \"exits\": [\"b\"]}\n"
+	   "        },\n"
+	   "        {\n"
+	   "          \"else\": {\n"
+	   "            \"nodes\": {\n"
+	   "              \"b\": {\"noop\": true},\n"
+	   "              \"a\": {\n"
+	   "                \"noop\": true,\n"
+	   "                \"after\": [\"b\"],\n"
+	   "                \"description\": \"the order of these is that of running\"\n"
+	   "              }\n"
+	   "            }\n"
+	   "          }\n"
+	   "        }\n"
+	   "      ]\n"
+	   "    },\n"
+	   "    \"m\": {\n"
+	   "      \"map\": {\n"
+	   "        \"over\": \"$.input\",\n"
+	   "        \"as\": {\n"
+	   "          \"nodes\": {\n"
+	   "            \"r\": {\n"
+	   "              \"repeat\": {\n"
+	   "                \"body\": {\n"
+	   "                  \"nodes\": {\n"
+	   "                    \"z\": {\"action\": \"x\"},\n"
+	   "                    \"a\": {\"pure\": {\"map\": 2, \"retry\": 1}}\n"
+	   "                  },\n"
+	   "                  \"edges\": [[\"z\", \"a\"]]\n"
+	   "                },\n"
+	   "                \"while\": \"$.round < 3\",\n"
+	   "                \"max\": 3\n"
+	   "              },\n"
+	   "              \"on_exhausted\": \"complete\"\n"
+	   "            }\n"
+	   "          }\n"
+	   "        },\n"
+	   "        \"max_items\": 9,\n"
+	   "        \"tolerate\": 0.5\n"
+	   "      },\n"
+	   "      \"on_error\": \"skip\"\n"
+	   "    },\n"
+	   "    \"p\": {\"pure\": {\"result\": \"complete\"}, \"result\": true},\n"
+	   "    \"w\": {\"workflow\": \"x\", \"version\": 2, \"input\": 1}\n"
+	   "  }\n"
+	   "}\n",
+	   "fragments");
 }
 
 static int
@@ -144,12 +202,25 @@ put_random(StringInfo out, pg_prng_state *prng, int depth)
 	put_space(out, prng);
 }
 
-static void
-put_document(StringInfo out, pg_prng_state *prng)
-{
-	int n = below(prng, 12);
+static void put_nodes(StringInfo out, pg_prng_state *prng, int n, int depth);
 
-	appendStringInfoString(out, "{\"nodes\": {");
+/* A composite node with a fragment, whose keys come in any order. */
+static void
+put_composite(StringInfo out, pg_prng_state *prng, int depth)
+{
+	bool map = below(prng, 2) == 0;
+
+	appendStringInfoString(out, map ? "\"map\": {\"max_items\": 5, \"as\": {" : "\"choose\": [{\"else\": {");
+	if (below(prng, 2) == 0)
+		appendStringInfoString(out, "\"edges\": [], ");
+	put_nodes(out, prng, 1 + below(prng, 4), depth - 1);
+	appendStringInfoString(out, map ? "}, \"over\": \"$.input\"}" : "}}]");
+}
+
+static void
+put_nodes(StringInfo out, pg_prng_state *prng, int n, int depth)
+{
+	appendStringInfoString(out, "\"nodes\": {");
 	for (int i = 0; i < n; i++)
 	{
 		bool first = true;
@@ -166,11 +237,26 @@ put_document(StringInfo out, pg_prng_state *prng)
 			appendStringInfo(out, "%s\"n%d\"", first ? "" : ", ", k * 7 % 12);
 			first = false;
 		}
-		appendStringInfoString(out, "], \"pure\": {\"$literal\":");
-		put_random(out, prng, 5);
-		appendStringInfoString(out, "}}");
+		appendStringInfoString(out, "], ");
+		if (depth > 0 && below(prng, 4) == 0)
+			put_composite(out, prng, depth);
+		else
+		{
+			appendStringInfoString(out, "\"pure\": {\"$literal\":");
+			put_random(out, prng, 5);
+			appendStringInfoChar(out, '}');
+		}
+		appendStringInfoChar(out, '}');
 	}
-	appendStringInfoString(out, "}, \"config\": {\"a\":");
+	appendStringInfoChar(out, '}');
+}
+
+static void
+put_document(StringInfo out, pg_prng_state *prng)
+{
+	appendStringInfoChar(out, '{');
+	put_nodes(out, prng, below(prng, 12), 3);
+	appendStringInfoString(out, ", \"config\": {\"a\":");
 	put_random(out, prng, 4);
 	appendStringInfoString(out, "}}");
 }

@@ -183,6 +183,28 @@ test_refused(void)
 	refuses(DIAMOND, "{'x y': 'nope'}", "unknown_status", "$state.\"x y\"");
 }
 
+#define GROWN "{'nodes': {'m': {'map': {'over': '$.input', 'as': {'nodes': {'x': {'pure': {'$': '$.item'}}}}}}," \
+	"'m:item_0:x': {'pure': {'$': '$.item'}, 'after': ['m']}, 'm:item_1:x': {'pure': {'$': '$.item'}, 'after': ['m']}," \
+	"'m:out': {'collect': 'm', 'after': ['m:item_0:x', 'm:item_1:x']}, 'z': {'pure': {'$': '$.nodes.m'}, 'after': ['m:out']}}}"
+
+/* Graphs that have grown: composite nodes go by their collecting nodes. */
+static void
+test_grown(void)
+{
+	answers(GROWN, NULL, "frontier", "['m']");
+	answers(GROWN, "{'m': {'status': 'rewritten', 'output': null}}", "frontier", "['m:item_0:x','m:item_1:x']");
+	answers(GROWN, "{'m': 'rewritten', 'm:item_0:x': 'completed', 'm:item_1:x': 'skipped'}", "frontier", "['m:out']");
+	answers(GROWN, "{'m': 'rewritten', 'm:item_0:x': {'status': 'completed', 'output': 1}, 'm:item_1:x': 'skipped'}", "inputs",
+			"{'m:out': {'m:item_0:x': 1}}");
+	answers(GROWN, "{'m': 'rewritten', 'm:item_0:x': 'completed', 'm:item_1:x': 'completed', 'm:out': {'status': 'completed', 'output': [1, 2]}}",
+			"inputs", "{'z': {'m': [1, 2]}}");
+	answers(GROWN, "{'m': 'rewritten', 'm:item_0:x': 'failed'}", "closed", "{'m:out': 'failed', 'z': 'failed'}");
+	answers(GROWN, "{'m': 'pending', 'm:item_0:x': 'completed'}", "violations",
+			"[{'code':'ancestor_unfinished','node':'m:item_0:x','ancestor':'m'}]");
+	answers("{'steps': [{'name': 'a', 'type': 'delay', 'delay_ms': 1}, {'name': 'b', 'type': 'action'}]}", "{'a': 'completed'}", "frontier", "['b']");
+	refuses("{'nodes': {'m:out': {'collect': 'm'}}}", NULL, "unknown_node", "$graph.nodes.\"m:out\".collect");
+}
+
 int
 main(void)
 {
@@ -193,6 +215,7 @@ main(void)
 	test_failed();
 	test_violations();
 	test_refused();
+	test_grown();
 	pulse_arena_free(arena);
 	return tap_done();
 }
