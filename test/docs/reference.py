@@ -255,7 +255,16 @@ def graph_format(tap):
         tap.ok("`%s`" % kind in text, "graph-format.md says that %s is not available" % kind)
     top = re.search(r"long_keys\[\] = \{(.*?), NULL\}", read("src/core/graph_read.c"), re.S)
     tap.same(sorted(row[0].strip("`") for row in table_after(text, ["top-level key"])),
-             sorted(re.findall(r'"(\w+)"', top.group(1))), "graph-format.md lists the keys at the top")
+             sorted(re.findall(r'"(\w+)"', top.group(1)) + ["steps"]), "graph-format.md lists the keys at the top")
+    for what, function, body in (("a map", "key_map", source), ("a repeat", "key_repeat", source),
+                                 ("a fragment", "check_keys", read("src/core/fragment.c"))):
+        inner = re.search(r"\n%s\(.*?keys\[\] = \{(.*?)\};" % function, body, re.S)
+        tap.same(sorted(row[0].strip("`") for row in table_after(text, ["key of " + what])),
+                 sorted(re.findall(r'"(\w+)"', inner.group(1))), "graph-format.md lists the keys of %s" % what)
+    lists = re.findall(r"keys\[\] = \{(.*?)NULL", read("src/core/steps.c"), re.S)
+    linear = re.search(r"\n## Linear form\n(.*?)\n## ", text, re.S).group(1)
+    tap.same([key for key in sorted(set(re.findall(r'"(\w+)"', " ".join(lists)))) if "`%s`" % key not in linear], [],
+             "graph-format.md tells of the keys of steps")
 
 
 # ---- other pages ----
