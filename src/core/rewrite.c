@@ -278,10 +278,17 @@ check_replaced(Planner *p)
 		invalid(p, graph->nodes[anchor->guards]->id,
 				pulse_arena_printf(p->scratch, "\"%s\" handles the errors of \"%s\" and cannot be replaced therefore",
 								   p->id, graph->nodes[anchor->guards]->id));
+	if (anchor->kind == PULSE_KIND_COLLECT)
+		invalid(p, p->id, pulse_arena_printf(p->scratch, "\"%s\" collects what comes of \"%s\" and cannot be replaced therefore",
+											 p->id, graph->nodes[anchor->collects]->id));
 	for (int i = 0; i < pulse_graph_size(graph); i++)
 	{
 		const PulseNode *node = graph->nodes[pulse_graph_at_rank(graph, i)];
 
+		if (node->kind == PULSE_KIND_COLLECT && node->collects == p->anchor)
+			invalid(p, node->id,
+					pulse_arena_printf(p->scratch, "\"%s\" collects what comes of \"%s\", which cannot be replaced therefore",
+									   node->id, p->id));
 		for (int k = 0; k < node->n_refs; k++)
 		{
 			if (node->refs[k] != p->anchor)

@@ -3,7 +3,7 @@
  *		Random damage to documents: whatever comes, there is an answer.
  *
  * Documents are mutated token by token (so that most stay JSON) and byte by byte,
- * then read in both forms, drawn, and inspected with a mutated state. Held here:
+ * then read in both forms, drawn, formatted, grown and inspected with a mutated state. Held here:
  * a graph or an error, never both or neither; known codes; paths from the root.
  *
  * Usage: test_mutate [seed [rounds]]; best under ASan and UBSan.
@@ -11,7 +11,11 @@
 #include "postgres_fe.h"
 
 #include "core/draw.h"
+#include "core/format.h"
 #include "core/graph_codes.h"
+#include "core/graph_grow.h"
+#include "core/graph_lower.h"
+#include "core/graph_private.h"
 #include "core/inspect.h"
 #include "core/rewrite.h"
 
@@ -33,15 +37,29 @@ static const char *const corpus[] = {
 	("{\"nodes\":{\"a\":{\"delay\":\"5 min\"},\"b\":{\"until\":\"2026-11-21T10:00:00Z\",\"after\":[\"a\"]},"
 	"\"c\":{\"delay\":{\"$\":\"$.input.wait\"},\"after\":[\"a\",\"b\"]},\"d\":{\"noop\":true,\"after\":[\"c\"],\"on_error\":\"skip\"}}}"),
 	"{\"edges\":[[\"a\",\"b\"],[\"a\",\"c\"],[\"b\",\"d\"],[\"c\",\"d\"]],\"nodes\":[\"x\",\"a:1\"]}",
-	"{\"steps\":[{\"name\":\"a\",\"type\":\"action\"}]}",
+	("{\"nodes\":{\"a\":{\"noop\":true},\"m\":{\"after\":[\"a\"],\"on_error\":{\"goto\":\"h\"},\"map\":{\"over\":\"$.nodes.a\",\"max_items\":9,\"tolerate\":0.5,\"as\":{\"nodes\":{"
+	"\"l\":{\"pure\":{\"$\":\"$.item\"},\"result\":false},\"r\":{\"after\":[\"l\"],\"repeat\":{\"max\":3,\"while\":\"$.nodes.r < 3 && $.nodes.q == $.item\",\"body\":{\"nodes\":{"
+	"\"p\":{\"choose\":[{\"when\":\"$.nodes.r == $.round\",\"then\":{\"nodes\":{\"z\":{\"pure\":[{\"$\":\"$.nodes.r\"},{\"$\":\"$.nodes.a\"},{\"$\":\"$.nodes.l\"}]},\"w\":{\"pure\":{\"$\":\"$.nodes\"}}},\"edges\":[[\"z\",\"w\"]],\"entries\":[\"z\"],\"exits\":[\"w\"]}},{\"else\":{\"nodes\":{\"x\":{\"noop\":true}}}}]},"
+	"\"q\":{\"action\":\"x\",\"after\":[\"p\"],\"on_error\":{\"goto\":\"g\"}},\"g\":{\"pure\":{\"$\":\"$.error\"}}},\"exits\":[\"q\",\"g\"]}},\"on_exhausted\":\"complete\"}}}}},"
+	"\"h\":{\"pure\":{\"$\":\"$.error\"}},\"b\":{\"after\":[\"m\",\"h\"],\"pure\":{\"$\":\"$.nodes.m\"}},\"c\":{\"workflow\":\"w\",\"version\":2,\"after\":[\"b\"]}},\"output\":{\"$\":\"$.nodes.m\"}}"),
+	("{\"nodes\":{\"c\":{\"choose\":[{\"when\":\"$.input.a == 1\",\"then\":{\"nodes\":{\"x\":{\"noop\":true}}}},{\"else\":{\"nodes\":{\"y\":{\"map\":{\"over\":\"$.input\",\"as\":{\"nodes\":{\"c\":{\"pure\":{\"$\":\"$.index\"}}}}}}}}}]},\"a\":{\"after\":[\"c\"],\"pure\":{\"$\":\"$.nodes.c\"}}}}"),
+	("{\"nodes\":{\"a\":{\"noop\":true},\"b\":{\"after\":[\"a\"],\"on_error\":\"skip\",\"map\":{\"over\":\"$.input\",\"as\":{\"nodes\":{\"x\":{\"pure\":{\"$\":\"$.nodes.a\"}},\"y\":{\"after\":[\"x\"],\"repeat\":{\"body\":{\"nodes\":{\"z\":{\"pure\":{\"$\":\"$.item\"}}}},\"while\":\"$.nodes.y == $.nodes.x\",\"max\":2}}}}}},"
+	"\"b:item_0:x\":{\"pure\":{\"$\":\"$.nodes.a\"},\"after\":[\"b\"]},\"b:item_0:y\":{\"after\":[\"b:item_0:x\"],\"repeat\":{\"body\":{\"nodes\":{\"z\":{\"pure\":{\"$\":\"$.item\"}}}},\"while\":\"$.nodes.y == $.nodes.x\",\"max\":2}},"
+	"\"b:item_0:y:iter_1:z\":{\"pure\":{\"$\":\"$.item\"},\"after\":[\"b:item_0:y\"]},\"b:item_0:y:out\":{\"collect\":\"b:item_0:y\",\"after\":[\"b:item_0:y:iter_1:z\"]},\"b:out\":{\"collect\":\"b\",\"after\":[\"b:item_0:y:out\"]},\"c\":{\"pure\":{\"$\":\"$.nodes.b\"},\"after\":[\"b:out\"]}}}"),
+	("{\"steps\":[{\"name\":\"a\",\"type\":\"action\",\"action\":\"x\",\"retry_policy\":{\"max_attempts\":2,\"backoff_ms\":100},\"timeout_ms\":5,\"config\":{}},"
+	"{\"name\":\"b\",\"type\":\"condition\",\"when\":\"$.nodes.a == 1\",\"on_false\":2},{\"name\":\"c\",\"type\":\"condition\",\"action\":\"y\",\"on_false\":\"skip\"},{\"name\":\"x\",\"type\":\"delay\",\"delay_ms\":9},"
+	"{\"name\":\"ship\",\"type\":\"parallel\",\"branches\":[[{\"name\":\"q\",\"type\":\"action\",\"input\":{\"$\":\"$.nodes.b\"}}],[{\"name\":\"s\",\"type\":\"condition\",\"when\":\"$.input.x\"},{\"name\":\"t\",\"type\":\"action\"}]]},{\"name\":\"charge\",\"type\":\"action\"}],\"output\":{\"$\":\"$.nodes.a\"}}"),
 };
 
 static const char *const states[] = {
 	"{\"a\":{\"status\":\"completed\",\"output\":1},\"b\":\"running\",\"c\":{\"status\":\"waiting\",\"signal\":\"s\"}}",
+	("{\"a\":\"completed\",\"b\":{\"status\":\"rewritten\",\"output\":null},\"b:item_0:x\":\"completed\",\"b:item_0:y\":\"rewritten\",\"c\":\"pending\"}"),
 	"{\"nodes\":{\"a\":\"failed\",\"b\":{\"status\":\"rewritten\",\"output\":null},\"d\":{\"status\":\"interrupted\",\"reason\":\"shutdown\"}},\"strict\":true}",
 };
 
 static const char *const rewrites[] = {
+	("{\"form\":\"append\",\"fragment\":{\"nodes\":{\"x\":{\"choose\":[{\"when\":\"$.nodes.a == 1\",\"then\":{\"nodes\":{\"y\":{\"pure\":{\"$\":\"$.nodes.b\"}}}}}]},"
+	"\"z\":{\"after\":[\"x\"],\"map\":{\"over\":\"$.nodes.x\",\"as\":{\"nodes\":{\"x\":{\"pure\":[{\"$\":\"$.item\"},{\"$\":\"$.nodes.a\"}]}}}}}}}}"),
 	"{\"form\":\"retain\",\"fragment\":{\"nodes\":{\"x\":{\"pure\":{\"$\":\"$.nodes.a\"}},\"y\":{\"action\":\"n\",\"after\":[\"x\"],"
 	"\"when\":\"$.nodes.x > 1\",\"on_error\":{\"goto\":\"h\"}},\"h\":{\"pure\":{\"$\":\"$.error.code\"}},\"z\":{\"noop\":true,\"after\":[\"x\",\"y\"]}},"
 	"\"edges\":[[\"x\",\"z\"]],\"entries\":[\"x\"],\"exits\":[\"z\",\"h\"]}}",
@@ -62,7 +80,12 @@ static const char *const words[] = {
 	"\"400 days\"", "\"$.item\"", "\"$.error\"", "\"x\\u0001y\"",
 	"\"\\u00e9\"", "\"\xf0\x9f\x98\x80\"", "null", "true", "false", "0", "-1",
 	"1e400", "1.50", "[]", "{}", "[\"a\"]", "{\"$\":\"$.nodes.b\"}",
-	"{\"goto\":\"b\"}"
+	"{\"goto\":\"b\"}", "\"choose\"", "\"repeat\"", "\"collect\"", "\"when\"",
+	"\"else\"", "\"body\"", "\"over\"", "\"as\"", "\"out\"", "\"x\"",
+	"\"b:out\"", "\"b:item_0:y\"", "\"$.round\"", "\"$.nodes.m\"", "\"on_false\"",
+	"\"type\"", "\"steps\"", "\"condition\"", "\"parallel\"", "\"entries\"",
+	"{\"nodes\":{\"x\":{\"pure\":{\"$\":\"$.nodes.a\"}}}}",
+	"{\"map\":{\"over\":\"$.input\",\"as\":{\"nodes\":{\"out\":{\"pure\":{\"$\":\"$.nodes.a\"}}}}}}"
 };
 
 typedef struct Text
@@ -220,7 +243,7 @@ plan_all(PulseArena *arena, pg_prng_state *prng, const PulseJson *doc, const Pul
 	static Text text;
 	const PulseJson *rewrite = parsed(arena, prng, rewrites[pg_prng_uint64(prng) % lengthof(rewrites)], &text, false);
 	const PulseJson *budget = parsed(arena, prng, budgets[pg_prng_uint64(prng) % lengthof(budgets)], &text, false);
-	static const char *const anchors[] = {"a", "b", "c", "charge", "sorry", "x", "ship", ""};
+	static const char *const anchors[] = {"a", "b", "c", "charge", "sorry", "x", "ship", "", "m", "b:out", "b:item_0:x", "b:item_0:y:iter_1:z"};
 	int bad = 0;
 
 	for (size_t i = 0; rewrite != NULL && i < lengthof(anchors); i++)
@@ -247,10 +270,99 @@ plan_all(PulseArena *arena, pg_prng_state *prng, const PulseJson *doc, const Pul
 	return bad;
 }
 
+/* The canonical form is a document that says the same. */
+static int
+format_again(PulseArena *arena, const PulseGraph *g)
+{
+	const PulseJson *doc;
+	StringInfoData out;
+	PulseDiag d;
+	int bad;
+
+	initStringInfo(&out);
+	pulse_graph_format(&out, g);
+	pulse_diag_init(&d, arena);
+	doc = pulse_json_parse_strict(arena, out.data, (size_t) out.len, &d);
+	bad = doc == NULL || !pulse_json_equal(doc, g->source);
+	pfree(out.data);
+	return bad;
+}
+
+/* A composite node that has not been lowered, or -1. */
+static int
+find_composite(pg_prng_state *prng, const PulseGraph *g, PulseArena *arena)
+{
+	int size = pulse_graph_size(g);
+	int first = size == 0 ? 0 : (int) (pg_prng_uint64(prng) % (uint64) size);
+
+	for (int i = 0; i < size; i++)
+	{
+		int at = pulse_graph_at_rank(g, (first + i) % size);
+
+		if (pulse_kind_composite(g->nodes[at]->kind) && pulse_graph_collecting(g, at, arena) < 0)
+			return at;
+	}
+	return -1;
+}
+
+/* The graph with composite nodes lowered at random says what it is: its document gives the same. */
+static int
+grow(PulseArena *arena, pg_prng_state *prng, const PulseGraph *base, long *lowered)
+{
+	PulseGraph *g = pulse_graph_copy(base);
+	const PulseJson *items[] = { &pulse_json_null, &pulse_json_true, &pulse_json_false };
+	int bad = 0;
+
+	for (int round = 0; round < 6 && bad == 0; round++)
+	{
+		PulseLowering low = { .n = 1, .origin = round + 1, .items = items };
+		const PulseNode *node;
+		PulseGraph *again;
+		PulseDiag d;
+
+		pulse_graph_settle(g);
+		low.out = find_composite(prng, g, arena);
+		if (low.out < 0)
+			break;
+		node = g->nodes[low.out];
+		low.body = node->body;
+		if (node->kind == PULSE_KIND_CHOOSE)
+		{
+			low.kind = PULSE_SCOPE_BRANCH;
+			low.index = (int) (pg_prng_uint64(prng) % (uint64) node->n_choices);
+			low.body = node->choices[low.index].body;
+		}
+		else if (node->kind == PULSE_KIND_MAP)
+		{
+			low.kind = PULSE_SCOPE_ITEM;
+			low.n = 1 + (int) (pg_prng_uint64(prng) % 3);
+		}
+		else
+		{
+			low.kind = PULSE_SCOPE_ROUND;
+			low.index = 1;
+		}
+		pulse_graph_lower(g, &low);
+		pulse_graph_settle(g);
+		(*lowered)++;
+		pulse_diag_init(&d, arena);
+		again = pulse_graph_read(pulse_graph_document(g, arena), PULSE_GRAPH_LIVE, &d);
+		bad += again == NULL || strcmp(again->hash, g->hash) != 0;
+		if (again == NULL)
+			diag("%s at %s: %s", d.items[0].code, d.items[0].path, d.items[0].message);
+		else if (bad > 0)
+			diag("another hash: %s", pulse_json_text(arena, pulse_graph_document(g, arena)));
+		pulse_graph_free(again);
+	}
+	pulse_graph_free(g);
+	return bad;
+}
+
 int
 main(int argc, char **argv)
 {
 	long n_admitted = 0;
+	long n_lowered = 0;
 	uint64 seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 20261121;
 	long rounds = argc > 2 ? atol(argv[2]) : 20000;
 	long n_json = 0;
@@ -290,6 +402,8 @@ main(int argc, char **argv)
 				pulse_draw(&out, g, NULL, PULSE_DRAW_TEXT);
 				pulse_draw(&out, g, NULL, PULSE_DRAW_MERMAID);
 				pfree(out.data);
+				if (form == PULSE_GRAPH_DEFINE)
+					bad += format_again(arena, g) + grow(arena, &prng, g, &n_lowered);
 				pulse_graph_free(g);
 			}
 			pulse_diag_init(&d, arena);
@@ -302,9 +416,10 @@ main(int argc, char **argv)
 			diag("seed %llu: %s", (unsigned long long) (seed + (uint64) r), text.s);
 		pulse_arena_reset(arena);
 	}
-	diag("%ld were JSON, %ld graphs, %ld answers, %ld rewrites admitted", n_json, n_graphs, n_answers, n_admitted);
+	diag("%ld were JSON, %ld graphs, %ld answers, %ld rewrites admitted, %ld nodes lowered", n_json, n_graphs, n_answers,
+		 n_admitted, n_lowered);
 	is_int(bad, 0, "every document has an answer");
-	ok(rounds < 1000 || (n_graphs > 0 && n_graphs < n_json && n_answers > 0 && n_admitted > 0), "of each kind");
+	ok(rounds < 1000 || (n_graphs > 0 && n_graphs < n_json && n_answers > 0 && n_admitted > 0 && n_lowered > 0), "of each kind");
 	pulse_arena_free(arena);
 	return tap_done();
 }
