@@ -101,6 +101,19 @@ BEGIN
 	RETURN 'time';
 END $$;
 
+-- Operators who change their minds: some runs are paused or cancelled; then all go on. A run that is
+-- cancelled loses the signals it has not used, and one that is retried may propose again what was
+-- rejected: these are only paused.
+CREATE FUNCTION parity.disturb(the_pass integer, low integer, high integer, step integer) RETURNS void LANGUAGE sql AS $$
+	SELECT CASE WHEN (r.n * 31 + step) % 2 = 0 AND c.doc -> 'signals' = '{}' AND c.local -> 'rewrites' -> 'rejected' = '[]'
+		THEN pulse.cancel(r.run) ELSE pulse.pause(r.run) END
+	FROM parity.runs r JOIN parity.cases c USING (n) JOIN _pulse.run s ON s.id = r.run
+	WHERE r.pass = the_pass AND r.n BETWEEN low AND high AND (r.n * 7919 + step * 7) % 13 = 0 AND s.ended_at IS NULL$$;
+CREATE FUNCTION parity.go_on(the_pass integer, low integer, high integer) RETURNS void LANGUAGE sql AS $$
+	SELECT CASE WHEN s.status = 'paused' THEN pulse.resume(s.id) ELSE pulse.retry(s.id) END
+	FROM parity.runs r JOIN _pulse.run s ON s.id = r.run
+	WHERE r.pass = the_pass AND r.n BETWEEN low AND high AND s.status IN ('paused', 'cancelled')$$;
+
 -- Errors name child runs by ids, and have their own words for a workflow that is not there.
 CREATE FUNCTION parity.nameless(value jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
 	SELECT regexp_replace(regexp_replace(value::text, '"child": "[-0-9a-f]{36}"', '"child": "…"', 'g'),

@@ -1,8 +1,10 @@
 # Random workflows, each run in memory (pulse.run_local) and durably: both must come to the
 # same statuses, outputs, rewrites, budget and graph. A second pass kills the engine again and
-# again. PULSE_PARITY_SEED and PULSE_PARITY_CASES choose others; PULSE_PARITY_ONLY=N runs case N and
-# tells all of it.  Then workflows that fail in parallel, with children and parents: however they
-# end, they must end, and nothing of them may be left.
+# again, and pauses and cancels runs that go on then. In the end, workflows that fail in
+# parallel, with children and parents: however they end, nothing of them may be left.
+#
+# PULSE_PARITY_SEED and PULSE_PARITY_CASES choose others; PULSE_PARITY_ONLY=N runs case N and
+# tells all of it.
 use strict;
 use warnings;
 
@@ -75,6 +77,12 @@ sub play
 			sql('CALL pulse_test.drain(' . (1 + $steps % 3) . ')');
 			sql('CALL pulse_test.kill()');
 		}
+		if ($killing && !$all && $steps % 4 == 3)
+		{
+			sql("SELECT parity.disturb($pass, $from_case, $to_case, $steps)");
+			sql('CALL pulse_test.drain(0)');
+			sql("SELECT parity.go_on($pass, $from_case, $to_case)");
+		}
 		sql('CALL pulse_test.drain(0)');
 		my $next = sql('SELECT parity.next()');
 
@@ -143,7 +151,9 @@ for (my $i = $low; $i <= $high; $i += $chunk)
 	$steps += play(2, $i, $end > $high ? $high : $end, 2 + ($i / $chunk) % 4);
 }
 note(sprintf('killed: %.1f s, %d steps', time - $start, $steps));
-report(2, 'the same when the engine dies again and again');
+note(sql(q[SELECT string_agg(format('%s %s', count, word), ', ') FROM (
+	SELECT split_part(message, ' ', 1) AS word, count(*) FROM _pulse.log WHERE level = 'operator' GROUP BY 1 ORDER BY 1) x]));
+report(2, 'the same when the engine dies again and again, and operators interfere');
 
 if (!defined $only)
 {
