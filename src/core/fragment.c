@@ -19,6 +19,9 @@
 
 #include "core/suggest.h"
 
+/* At most so many nodes of a cycle are named. */
+#define MAX_CYCLE_NAMES 20
+
 /* A fragment in the making. */
 typedef struct Reader
 {
@@ -293,6 +296,57 @@ edge_starts(const PulseFragment *f, PulseArena *arena)
 	return start;
 }
 
+/*
+ * Some cycle, from its lowest id on. Nodes that are open have a predecessor that is: going
+ * back from one to the other must come round.
+ */
+static const char *
+spell_cycle(const PulseFragment *f, const int *open, PulseArena *arena)
+{
+	int *back = pulse_arena_alloc(arena, sizeof(int) * (size_t) f->n_nodes);
+	int *place = pulse_arena_zalloc(arena, sizeof(int) * (size_t) f->n_nodes); /* from 1 */
+	int *path = pulse_arena_alloc(arena, sizeof(int) * (size_t) f->n_nodes);
+	const char *text;
+	int first;
+	int lowest;
+	int at = -1;
+	int n = 0;
+
+	for (int e = f->n_edges - 1; e >= 0; e--)
+	{
+		if (open[f->edges[e].from] > 0 && open[f->edges[e].to] > 0)
+		{
+			at = f->edges[e].to;
+			back[at] = f->edges[e].from;
+		}
+	}
+	for (; place[at] == 0; at = back[at])
+	{
+		path[n++] = at;
+		place[at] = n;
+	}
+	lowest = first = place[at] - 1;
+	for (int i = first; i < n; i++)
+	{
+		if (path[i] < path[lowest])
+			lowest = i;
+	}
+
+	/* the path goes backwards */
+	text = f->nodes[path[lowest]].id;
+	for (int i = 1; i <= n - first; i++)
+	{
+		if (i == MAX_CYCLE_NAMES && n - first > MAX_CYCLE_NAMES + 1)
+		{
+			text = pulse_arena_printf(arena, "%s > … (%d more)", text, n - first - i);
+			i = n - first;
+		}
+		text = pulse_arena_printf(arena, "%s > %s", text,
+								  f->nodes[path[first + (lowest - first + (n - first) - i) % (n - first)]].id);
+	}
+	return text;
+}
+
 /* Whether there is a cycle, and the longest path from an entry. */
 static void
 find_depth(PulseFragment *f, PulseArena *arena)
@@ -331,9 +385,11 @@ find_depth(PulseFragment *f, PulseArena *arena)
 				order[n++] = to;
 		}
 	}
-	f->cyclic = n < f->n_nodes;
-	if (f->cyclic)
+	if (n < f->n_nodes)
+	{
+		f->cycle = spell_cycle(f, open, arena);
 		f->depth = 0;
+	}
 }
 
 static void
@@ -531,9 +587,9 @@ pulse_fragment_check(const PulseFragment *fragment, PulseRewriteErrors *errors)
 	PulseFragmentName *entries = sorted_names(fragment->entries, fragment->n_entries, arena);
 	PulseFragmentName *exits = sorted_names(fragment->exits, fragment->n_exits, arena);
 
-	if (fragment->cyclic)
+	if (fragment->cycle != NULL)
 		pulse_rewrite_error(errors, "fragment_cycle", NULL,
-							"nodes of the fragment wait for each other in a cycle");
+							"nodes of the fragment wait for each other in a cycle: %s", fragment->cycle);
 	if (fragment->n_nodes == 0)
 		pulse_rewrite_error(errors, "fragment_empty", NULL, "the fragment has no nodes");
 	if (fragment->n_entries == 0)

@@ -50,8 +50,8 @@ typedef struct PulseFragment
 	PulseFragmentName *exits;
 	int n_undefined;
 	const char **undefined; /* each once, in order */
-	bool cyclic;
-	int depth; /* nodes on the longest path from an entry; 0 if cyclic */
+	const char *cycle; /* one, such as "a > b > a"; NULL: there is none */
+	int depth; /* nodes on the longest path from an entry; 0 if there is a cycle */
 } PulseFragment;
 
 /*

@@ -75,6 +75,18 @@ place_of_name(PulseGraphReader *r, const PulseFragment *f, const char *path, con
 	return at != NULL ? at : path;
 }
 
+/* True if there is such a node in one of the graphs around. */
+static bool
+is_outside(const PulseGraphReader *r, const char *name)
+{
+	for (; r != NULL; r = r->up)
+	{
+		if (pulse_graph_find(r->graph, name, strlen(name)) >= 0)
+			return true;
+	}
+	return false;
+}
+
 /* Where the fault is that the check of the shape has found; perhaps a hint. */
 static const char *
 place_of_error(PulseGraphReader *r, const PulseFragment *f, const char *path,
@@ -89,7 +101,10 @@ place_of_error(PulseGraphReader *r, const PulseFragment *f, const char *path,
 		return path;
 	if (!entries && !exits && !unknown)
 		return fragment_path(r, path, e->node);
-	if (strncmp(e->code, "duplicate", 9) != 0 && pulse_reader_root(r)->n_suggested++ < PULSE_DIAG_MAX)
+	if (unknown && is_outside(r, e->node))
+		*hint = pulse_arena_printf(r->scratch, "\"%s\" is a node outside of the fragment: let the node that the fragment belongs to come after it.",
+								   e->node);
+	else if (strncmp(e->code, "duplicate", 9) != 0 && pulse_reader_root(r)->n_suggested++ < PULSE_DIAG_MAX)
 	{
 		pulse_suggest_begin(&search, e->node, strlen(e->node));
 		for (int i = 0; i < f->n_nodes; i++)

@@ -439,6 +439,10 @@ test_shapes(void)
 	f = shape("{'nodes': {'load': {'noop': true}, 'x': {'after': ['load', 'laod'], 'noop': true}}}", "undefined_node", ".nodes.x.after[1]");
 	is(f ? f->hint : NULL, "Perhaps you meant \"load\".", "hint for a node of the fragment");
 	shape("{'nodes': {'x': {'on_error': {'goto': 'h'}, 'action': 'x'}}}", "undefined_node", ".nodes.x.on_error.goto");
+	f = refused("{'nodes': {'load': {'noop': true}, 'm': {'map': {'over': '$.input', 'as': {'nodes': {'x': {'noop': true, 'after': ['load']}}}}}}}",
+				"undefined_node", "$.nodes.m.map.as.nodes.x.after[0]");
+	is(f ? f->hint : NULL, "\"load\" is a node outside of the fragment: let the node that the fragment belongs to come after it.",
+	   "hint for a node outside");
 	shape("{'nodes': {'x': {'noop': true}}, 'edges': [['x', 'y']]}", "undefined_node", ".edges[0][1]");
 	f = shape("{'nodes': {'load': {'noop': true}}, 'entries': ['load', 'lad']}", "entry_outside", ".entries");
 	is(f ? f->hint : NULL, "Perhaps you meant \"load\".", "hint for an entry");
@@ -447,8 +451,11 @@ test_shapes(void)
 	shape("{'nodes': {'x': {'noop': true}}, 'exits': ['x', 'x']}", "duplicate_exit", ".exits");
 	shape("{'nodes': {'x': {'noop': true}, 'y': {'noop': true, 'after': ['x']}}, 'exits': ['x']}", "orphan", ".nodes.y");
 	shape("{'nodes': {'x': {'noop': true}, 'y': {'noop': true}}, 'entries': ['x']}", "orphan", ".nodes.y");
-	shape("{'nodes': {'x': {'noop': true}, 'y': {'noop': true, 'after': ['x']}, 'z': {'noop': true, 'after': ['y']}},"
-		  " 'edges': [['z', 'y']], 'entries': ['x'], 'exits': ['z']}", "fragment_cycle", "");
+	f = shape("{'nodes': {'x': {'noop': true}, 'y': {'noop': true, 'after': ['x', 'w']}, 'z': {'noop': true, 'after': ['y']}, 'w': {'noop': true, 'after': ['z']}},"
+			  " 'entries': ['x'], 'exits': ['z']}", "fragment_cycle", "");
+	is(f ? f->message : NULL, "nodes of the fragment wait for each other in a cycle: w > y > z > w", "the cycle is spelt out");
+	f = shape("{'nodes': {'a': {'noop': true, 'on_error': {'goto': 'a'}}}, 'entries': ['a'], 'exits': ['a']}", "fragment_cycle", "");
+	is(f ? f->message : NULL, "nodes of the fragment wait for each other in a cycle: a > a", "also of one node");
 	shape("{'nodes': {'a:b': {'noop': true}}}", "bad_id", ".nodes.\"a:b\"");
 	shape("{'nodes': {'': {'noop': true}}}", "bad_id", ".nodes.\"\"");
 	shape(pulse_arena_printf(arena, "{'nodes': {'x%0200d': {'noop': true}}}", 0), "bad_id", pulse_arena_printf(arena, ".nodes.x%0200d", 0));
