@@ -13,6 +13,8 @@
 
 #include "core/step_private.h"
 
+#include "core/graph_grow.h"
+
 static void
 log_line(PulseStep *step, int node, const PulseFact *fact, const char *message)
 {
@@ -184,40 +186,89 @@ reset_node(PulseStep *step, PulseRunState *run, int node)
 }
 
 /*
+ * True if a node was skipped because a composite node around it had failed, and not by its own
+ * rules: something before it had ended otherwise, or is tried again itself.
+ */
+static bool
+given_up(const PulseRunState *run, int node)
+{
+	const PulseNode *def = run->graph->nodes[node];
+	const PulseNodeState *n = &run->nodes[node];
+
+	if (n->status != PULSE_SKIPPED)
+		return false;
+	if (n->reason == PULSE_REASON_ERROR)
+		return def->on_error == PULSE_ON_ERROR_FAIL;
+	if (n->reason != PULSE_REASON_UPSTREAM)
+		return false;
+	if (def->guards >= 0)
+	{
+		const PulseNodeState *guarded = &run->nodes[def->guards];
+
+		return !pulse_status_terminal(guarded->status) ||
+			(guarded->status == PULSE_SKIPPED && guarded->reason == PULSE_REASON_ERROR);
+	}
+	for (int p = 0; p < def->n_preds; p++)
+	{
+		if (run->nodes[def->preds[p]].status != PULSE_SKIPPED)
+			return true;
+	}
+	return def->run_on_skip;
+}
+
+/*
  * What a failed composite node has given up is tried again: nodes that failed, and those that
- * were skipped because of them. What has ended by its own rules stays.
+ * were skipped because of them. What has ended by its own rules stays. list has room for all
+ * nodes.
  */
 static void
-reset_scope(PulseStep *step, PulseRunState *run, const PulseScope *scope)
+reset_scope(PulseStep *step, PulseRunState *run, const PulseScope *scope, int *list)
 {
 	for (int i = 0; i < scope->n_nodes; i++)
 	{
-		int node = scope->nodes[i];
-		const PulseNodeState *n = &run->nodes[node];
+		int n = 0;
 
-		if (n->status == PULSE_SKIPPED &&
-			(n->reason == PULSE_REASON_UPSTREAM ||
-			 (n->reason == PULSE_REASON_ERROR &&
-			  run->graph->nodes[node]->on_error == PULSE_ON_ERROR_FAIL)))
-			reset_node(step, run, node);
+		if (!given_up(run, scope->nodes[i]))
+			continue;
+		reset_node(step, run, scope->nodes[i]);
+		list[n++] = scope->nodes[i];
+		while (n > 0)
+		{
+			const PulseNode *def = run->graph->nodes[list[--n]];
+
+			for (int s = 0; s < def->n_succs; s++)
+			{
+				if (!given_up(run, def->succs[s]))
+					continue;
+				reset_node(step, run, def->succs[s]);
+				list[n++] = def->succs[s];
+			}
+		}
 	}
 	for (const PulseScope *child = scope->child; child != NULL; child = child->sibling)
 	{
 		if (!pulse_status_terminal(run->nodes[child->out].status))
-			reset_scope(step, run, child);
+			reset_scope(step, run, child, list);
 	}
 }
 
-/* From the point of failure; keeps every output. */
+/*
+ * From the point of failure; keeps every output. A failed composite node is tried again with what
+ * is in it, unless it is the collecting node that ends another way now (-1: none is).
+ */
 static void
-revive(PulseStep *step, PulseRunState *run)
+revive(PulseStep *step, PulseRunState *run, int except)
 {
+	int *list = pulse_arena_alloc(step->scratch, sizeof(int) * (size_t) Max(run->graph->n_nodes, 1));
+
+	/* nodes that had ended are pending again, so their successors matter */
+	pulse_graph_order(run->graph);
 	for (int i = 0; i < run->graph->n_scopes; i++)
 	{
 		const PulseScope *scope = run->graph->scopes[i];
 
-		if (scope != NULL && run->nodes[scope->out].status == PULSE_FAILED)
-			reset_scope(step, run, scope);
+		if (scope != NULL && scope->out != except && run->nodes[scope->out].status == PULSE_FAILED)
+			reset_scope(step, run, scope, list);
 	}
 	for (int i = 0; i < run->graph->n_nodes; i++)
 	{
@@ -251,7 +302,7 @@ fold_retry(PulseStep *step, PulseRunState *run, const PulseFact *fact)
 		run->status == PULSE_RUN_TIMED_OUT)
 	{
 		log_line(step, -1, fact, "retry");
-		revive(step, run);
+		revive(step, run, -1);
 		return;
 	}
 	if ((run->status != PULSE_RUN_PENDING && run->status != PULSE_RUN_PAUSED) ||
@@ -304,7 +355,7 @@ fold_skip(PulseStep *step, PulseRunState *run, const PulseFact *fact)
 	}
 	log_line(step, node, fact, with_reason(step, "skip", fact->reason));
 	if (pulse_run_status_terminal(run->status))
-		revive(step, run);
+		revive(step, run, node);
 	else
 		fold_start(step, run);
 	if (pulse_run_status_terminal(run->status))

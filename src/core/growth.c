@@ -101,6 +101,21 @@ pulse_step_renew(PulseStep *step, PulseRunState *run, int id, const char *anchor
 	pulse_step_admit(step, run, record);
 }
 
+/* A child run that was to start and to be cancelled in this step does neither. */
+static void
+void_child(PulseStep *step, int start)
+{
+	step->commands[start].kind = PULSE_CMD_VOID;
+	for (int i = start + 1; i < step->n_commands; i++)
+	{
+		PulseCommand *cmd = &step->commands[i];
+
+		if (cmd->kind == PULSE_CMD_CHILD_CANCEL &&
+			memcmp(&cmd->activation, &step->commands[start].activation, sizeof(PulseUuid)) == 0)
+			cmd->kind = PULSE_CMD_VOID;
+	}
+}
+
 void
 pulse_step_void(PulseStep *step, const PulseRunState *run, const char *prefix)
 {
@@ -110,8 +125,16 @@ pulse_step_void(PulseStep *step, const PulseRunState *run, const char *prefix)
 	{
 		PulseCommand *cmd = &step->commands[i];
 
-		if ((cmd->kind == PULSE_CMD_ATTEMPT || cmd->kind == PULSE_CMD_GROWTH) &&
-			strncmp(pulse_command_node(run, cmd), prefix, len) == 0)
+		if (cmd->kind != PULSE_CMD_ATTEMPT && cmd->kind != PULSE_CMD_GROWTH &&
+			cmd->kind != PULSE_CMD_DISPATCH && cmd->kind != PULSE_CMD_CHILD)
+			continue;
+		if (strncmp(pulse_command_node(run, cmd), prefix, len) != 0)
+			continue;
+
+		/* the input of a call or child run may lie in the memory of the nodes that go */
+		if (cmd->kind == PULSE_CMD_CHILD)
+			void_child(step, i);
+		else
 			cmd->kind = PULSE_CMD_VOID;
 	}
 }
@@ -119,10 +142,8 @@ pulse_step_void(PulseStep *step, const PulseRunState *run, const char *prefix)
 void
 pulse_step_forget(PulseStep *step, int id)
 {
-	PulseCommand *cmd = find_record(step, id);
-
 	/* nothing to forget of what has never been stored */
-	if (cmd == NULL || cmd->growth->renewed)
+	if (id <= step->first_record)
 		pulse_step_command(step, PULSE_CMD_GROWTH_GONE, -1)->number = id;
 }
 

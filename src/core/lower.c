@@ -42,6 +42,7 @@ lower(PulseStep *step, PulseRunState *run, int node, PulseLowering *low, const c
 	PulseNodeState *anchor;
 	bool ready; /* of whoever had the number before: an entry is in the heap still, */
 	bool dirty; /* and a command in the list */
+	int32 listed;
 
 	record->detail = detail;
 	pulse_step_admit(step, run, record);
@@ -60,9 +61,11 @@ lower(PulseStep *step, PulseRunState *run, int node, PulseLowering *low, const c
 	anchor = &run->nodes[low->anchor];
 	ready = anchor->ready;
 	dirty = anchor->dirty;
+	listed = anchor->listed;
 	*anchor = run->nodes[node];
 	anchor->ready = ready;
 	anchor->dirty = dirty;
+	anchor->listed = listed;
 
 	/* what comes in first, so that no scope is taken for ended in between */
 	pulse_state_grown(run, low->new_nodes, low->n_new);

@@ -314,10 +314,12 @@ pulse_state_grown(PulseRunState *run, const int *numbers, int n)
 		PulseNodeState *s = &run->nodes[numbers[i]];
 		bool ready = s->ready; /* an old entry is in the heap still */
 		bool dirty = s->dirty; /* and an old command in the list */
+		int32 listed = s->listed;
 
 		memset(s, 0, sizeof(*s));
 		s->ready = ready;
 		s->dirty = dirty;
+		s->listed = listed;
 		run->counts[PULSE_PENDING]++;
 		count_live(run, run->graph->nodes[numbers[i]], 1);
 	}

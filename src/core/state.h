@@ -39,6 +39,7 @@ typedef struct PulseNodeState
 	bool outcome_unknown; /* its last attempt may have had its effect */
 	bool has_activation;  /* a pending node that has one is activated under it again */
 	bool needed;		  /* its output was asked for (PULSE_STEP_NEED) */
+	int32 listed;		  /* which command, if it is dirty */
 	int32 attempt;		  /* last attempt number; never restarts */
 	int32 tries;		  /* attempts the policy has counted */
 	int32 holds;		  /* times in a row a host was not available */

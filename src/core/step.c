@@ -56,6 +56,7 @@ pulse_step_touch(PulseStep *step, PulseRunState *run, int node)
 	if (run->nodes[node].dirty)
 		return;
 	run->nodes[node].dirty = true;
+	run->nodes[node].listed = step->n_commands;
 	(void) pulse_step_command(step, PULSE_CMD_NODE, node);
 }
 
@@ -170,17 +171,12 @@ pulse_step_seal(PulseStep *step, PulseRunState *run)
 void
 pulse_step_unlist(PulseStep *step, PulseRunState *run, int node)
 {
-	for (int i = step->n_commands - 1; i >= 0; i--)
-	{
-		PulseCommand *cmd = &step->commands[i];
+	PulseNodeState *n = &run->nodes[node];
 
-		if (cmd->kind == PULSE_CMD_NODE && cmd->node == node)
-		{
-			cmd->kind = PULSE_CMD_VOID;
-			break;
-		}
-	}
-	run->nodes[node].dirty = false;
+	if (n->listed < step->n_commands && step->commands[n->listed].kind == PULSE_CMD_NODE &&
+		step->commands[n->listed].node == node)
+		step->commands[n->listed].kind = PULSE_CMD_VOID;
+	n->dirty = false;
 }
 
 void
@@ -342,6 +338,7 @@ PulseStepResult
 pulse_step(PulseStep *step, PulseRunState *run, PulseFact *facts, int n_facts)
 {
 	step->sealed = 0;
+	step->first_record = run->n_records;
 	step->activated = 0;
 	step->grown = false;
 	for (int i = 0; i < n_facts; i++)

@@ -223,6 +223,7 @@ typedef struct PulseStep
 
 	/* of the step function itself; zero at first */
 	int sealed;		/* commands before this one have their ids */
+	int first_record; /* n_records of the run at its begin: what is new has greater ids */
 	int activated;	/* nodes, and rounds, since pulse_step: cut short when there are many */
 	bool grown;		/* the graph has grown: the last growth recorded needs its hash */
 	struct PulseGrowthRecord *last_growth;

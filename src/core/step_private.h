@@ -97,7 +97,7 @@ extern void pulse_step_admit(PulseStep *step, PulseRunState *run,
 extern void pulse_step_renew(PulseStep *step, PulseRunState *run, int id, const char *anchor,
 							 const PulseJson *detail);
 
-/* What this step was to record of nodes whose ids begin so is void. */
+/* What this step was to record, call or start of nodes whose ids begin so is void. */
 extern void pulse_step_void(PulseStep *step, const PulseRunState *run, const char *prefix);
 
 /* The record with this id is not kept. */
