@@ -335,6 +335,20 @@ check_live_limits(Planner *p)
 }
 
 /*
+ * Whether a node that takes the place of the anchor, or follows it, may read $.item or $.round.
+ * Of a graph that was read from a document of a grown one, only the ids tell.
+ */
+static bool
+may_be_in(const Planner *p, PulseScopeKind kind)
+{
+	const PulseNode *anchor = p->graph->nodes[p->anchor];
+
+	if (p->graph->cap_nodes == 0)
+		return strstr(anchor->id, kind == PULSE_SCOPE_ITEM ? ":item_" : ":iter_") != NULL;
+	return pulse_scope_of(anchor, kind) != NULL;
+}
+
+/*
  * Reads the definitions into a graph of local ids, which becomes part of the plan, with
  * findings in diag. The edges are those of the fragment, which had no cycle.
  */
@@ -365,8 +379,8 @@ read_definitions(Planner *p, PulseDiag *diag)
 	r->anchor_stays = !p->replace;
 	r->total = &total;
 	r->prefix = (int) strlen(p->id) + 1;
-	r->in_map = pulse_scope_of(p->graph->nodes[p->anchor], PULSE_SCOPE_ITEM) != NULL;
-	r->in_repeat = pulse_scope_of(p->graph->nodes[p->anchor], PULSE_SCOPE_ROUND) != NULL;
+	r->in_map = may_be_in(p, PULSE_SCOPE_ITEM);
+	r->in_repeat = may_be_in(p, PULSE_SCOPE_ROUND);
 
 	for (uint32 i = 0; i < nodes->len; i++)
 		entries[i] = (PulseNodeEntry){ nodes->u.pairs[i].key, nodes->u.pairs[i].key_len,
