@@ -342,7 +342,7 @@ fold_skip(PulseStep *step, PulseRunState *run, const PulseFact *fact)
 		log_line(step, node, fact, "skip refused: the node has ended already");
 		return;
 	}
-	if (n->open_preds > 0)
+	if (n->open_preds > 0 || pulse_state_gathers(run, node))
 	{
 		log_line(step, node, fact, "skip refused: not all ancestors have ended");
 		return;

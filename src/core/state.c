@@ -193,21 +193,47 @@ count_live(PulseRunState *run, const PulseNode *def, int delta)
 		PulseScopeState *s = scope_state(run, scope);
 
 		s->live += delta;
-		if (s->live == 0 && delta < 0 && scope->kind == PULSE_SCOPE_ITEM && s->started)
+		if (s->live != 0 || delta > 0)
+			continue;
+		if (scope->kind == PULSE_SCOPE_ITEM && s->started)
 		{
 			map_state(run, scope)->active--;
 			pulse_state_start_items(run, scope);
 		}
+
+		/* what came behind a node with an error handler may end after all exits have */
+		if (run->nodes[scope->out].status == PULSE_PENDING && run->nodes[scope->out].open_preds == 0 &&
+			!pulse_state_gathers(run, scope->out))
+			pulse_state_push_ready(run, scope->out);
 	}
 }
 
-/* A node of an item whose turn has not come is not ready, whatever is before it. */
+bool
+pulse_state_gathers(PulseRunState *run, int node)
+{
+	const PulseNode *def = run->graph->nodes[node];
+	const PulseScope *scope;
+
+	if (def->kind != PULSE_KIND_COLLECT)
+		return false;
+	scope = run->graph->nodes[def->preds[0]]->scope;
+	while (scope->out != node)
+		scope = scope->parent;
+	return scope->kind == PULSE_SCOPE_ITEM ? map_state(run, scope)->active > 0 : scope_state(run, scope)->live > 0;
+}
+
+/*
+ * A node of an item whose turn has not come is not ready, whatever is before it; nor is a
+ * collecting node before all it collects has ended.
+ */
 static bool
 held_back(PulseRunState *run, int node)
 {
 	const PulseScope *scope = run->graph->nodes[node]->scope;
 
-	return scope != NULL && scope->kind == PULSE_SCOPE_ITEM && !scope_state(run, scope)->started;
+	if (scope != NULL && scope->kind == PULSE_SCOPE_ITEM && !scope_state(run, scope)->started)
+		return true;
+	return pulse_state_gathers(run, node);
 }
 
 static void

@@ -187,6 +187,9 @@ extern void pulse_state_recount(PulseRunState *run, int node);
 /* Nodes of these numbers are about to leave the graph; they have ended. */
 extern void pulse_state_gone(PulseRunState *run, int node);
 
+/* True of a collecting node while something in its composite node has not ended. */
+extern bool pulse_state_gathers(PulseRunState *run, int node);
+
 /* Starts as many items of a map as may run; scope is any of its items. */
 extern void pulse_state_start_items(PulseRunState *run, const PulseScope *scope);
 

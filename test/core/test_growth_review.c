@@ -101,6 +101,18 @@ answer(Bench *b, const char *id, const char *output)
 }
 
 static void
+propose(Bench *b, const char *id, const char *rewrite)
+{
+	PulseOutcome o = { .kind = PULSE_OUTCOME_SUCCEEDED, .stage = PULSE_STAGE_REWRITE };
+	PulseFact f = { .kind = PULSE_FACT_OUTCOME, .node = node(b, id), .at = b->now, .outcome = &o };
+
+	o.attempt = b->run->nodes[f.node].attempt;
+	o.output = &pulse_json_null;
+	o.rewrite = json(b->scratch, rewrite);
+	feed(b, &f, 1);
+}
+
+static void
 open_bench(Bench *b, const char *text, const char *input)
 {
 	PulseDiag findings;
@@ -297,6 +309,54 @@ test_child_of_a_round(void)
 	close_bench(&b);
 }
 
+/*
+ * What is put behind a node that only its error handler follows comes before no exit. What
+ * collects waits for it all the same: a round must not go on to the next one, and what fails
+ * must not find that its composite node has ended.
+ */
+static void
+test_behind_a_guarded_node(void)
+{
+	static const char *const body =
+		"{\"nodes\":{\"a\":{\"action\":\"x\",\"on_error\":{\"goto\":\"h\"}},\"h\":{\"noop\":true}}}";
+	static const char *const rewrite =
+		"{\"form\":\"append\",\"fragment\":{\"nodes\":{\"p\":{\"action\":\"x\",\"retry\":{\"max_attempts\":1}}}}}";
+	Bench b;
+	PulseArena *arena = pulse_arena_create(0);
+
+	open_bench(&b, pulse_arena_printf(arena, "{\"nodes\":{\"r\":{\"repeat\":{\"while\":\"$.round < 2\",\"max\":2,\"body\":%s}}}}", body), "0");
+	propose(&b, "r:iter_1:a", rewrite);
+	is(status(&b, "r:iter_1:h"), "skipped/upstream", "all exits of a round have ended");
+	is(status(&b, "r:iter_1:a:p"), "running", "but not all of it");
+	is(status(&b, "r:out"), "pending", "so it is not over");
+	pulse_state_derive(b.run);
+	ok(!b.run->nodes[node(&b, "r:out")].ready, "nor when the run is loaded again");
+	fact(&b, PULSE_FACT_SKIP, "r:out", "1");
+	is(status(&b, "r:out"), "pending", "nor for an operator");
+	answer(&b, "r:iter_1:a:p", "1");
+	is(status(&b, "r:iter_2:a"), "running", "then the next one begins");
+	answer(&b, "r:iter_2:a", "1");
+	is(pulse_run_status_name(b.run->status), "completed", "and the run completes");
+	close_bench(&b);
+
+	open_bench(&b, pulse_arena_printf(arena, "{\"nodes\":{\"c\":{\"on_error\":\"skip\",\"choose\":[{\"else\":%s}]}}}", body), "0");
+	propose(&b, "c:a", rewrite);
+	answer(&b, "c:a:p", NULL);
+	is(status(&b, "c:out"), "skipped/error", "a failure behind the exits ends the branch");
+	is(pulse_run_status_name(b.run->status), "completed", "and the run completes");
+	close_bench(&b);
+
+	open_bench(&b, pulse_arena_printf(arena, "{\"nodes\":{\"m\":{\"map\":{\"over\":\"$.input\",\"tolerate\":0.5,\"max_parallel\":1,\"as\":%s}}}}", body), "[0,1]");
+	answer(&b, "m:item_0:a", "1");
+	propose(&b, "m:item_1:a", rewrite);
+	is(status(&b, "m:out"), "pending", "a map waits as well");
+	answer(&b, "m:item_1:a:p", NULL);
+	is(b.run->output != NULL ? pulse_json_text(b.scratch, b.run->output) : NULL,
+	   "[null,{\"error\":{\"class\":\"action\",\"message\":\"no\"}}]", "and has the failure in its result");
+	close_bench(&b);
+	pulse_arena_free(arena);
+}
+
 /* Rounds of many nodes and growths, all in a few steps: what they leave goes at linear cost. */
 static void
 test_large_rounds(void)
@@ -334,6 +394,7 @@ main(void)
 	test_retry_failed_map();
 	test_retry_handlers();
 	test_child_of_a_round();
+	test_behind_a_guarded_node();
 	test_large_rounds();
 	return tap_done();
 }
