@@ -516,6 +516,24 @@ activate(PulseStep *step, PulseRunState *run, int node)
  * ---------------------------------------------------------------------
  */
 
+/*
+ * The nodes that the output of a run is made of where its graph does not say: the sinks, but for
+ * what was put behind a node of a body that only its error handler follows.
+ */
+static int *
+ends(PulseStep *step, const PulseGraph *graph, int *n)
+{
+	int *list = pulse_arena_alloc(step->scratch, sizeof(int) * (size_t) Max(graph->n_sinks, 1));
+
+	*n = 0;
+	for (int i = 0; i < graph->n_sinks; i++)
+	{
+		if (graph->nodes[graph->sinks[i]]->scope == NULL)
+			list[(*n)++] = graph->sinks[i];
+	}
+	return list;
+}
+
 /* True if all outputs the run's output is made of are in memory. */
 static bool
 have_results(PulseStep *step, PulseRunState *run)
@@ -525,7 +543,12 @@ have_results(PulseStep *step, PulseRunState *run)
 	forget_needs(step, run);
 	pulse_graph_order(graph);
 	if (graph->output == NULL)
-		need_outputs(step, run, graph->sinks, graph->n_sinks);
+	{
+		int n;
+		const int *list = ends(step, graph, &n);
+
+		need_outputs(step, run, list, n);
+	}
 	else if (!graph->output_refs_all)
 		need_outputs(step, run, graph->output_refs, graph->n_output_refs);
 	else
@@ -545,14 +568,15 @@ run_output(PulseStep *step, PulseRunState *run, const char **why)
 	const PulseGraph *graph = run->graph;
 	const PulseJson *root;
 
-	if (graph->output == NULL && graph->n_sinks == 1)
-	{
-		const PulseNodeState *n = &run->nodes[graph->sinks[0]];
-
-		return pulse_status_has_output(n->status) ? n->output : &pulse_json_null;
-	}
 	if (graph->output == NULL)
-		return outputs_object(step, run, graph->sinks, NULL, graph->n_sinks);
+	{
+		int n_ends;
+		const int *list = ends(step, graph, &n_ends);
+
+		if (n_ends == 1)
+			return pulse_status_has_output(run->nodes[list[0]].status) ? run->nodes[list[0]].output : &pulse_json_null;
+		return outputs_object(step, run, list, NULL, n_ends);
+	}
 
 	if (!graph->output_refs_all)
 		root = context(step, run, NULL, graph->output_refs, NULL, graph->n_output_refs, NULL);

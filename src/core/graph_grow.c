@@ -457,13 +457,6 @@ make_succs(PulseGraph *graph)
 	}
 }
 
-/* What is put behind a node of a body that only its error handler follows is no end of the graph. */
-static bool
-is_sink(const PulseNode *node)
-{
-	return node->n_succs == 0 && node->scope == NULL;
-}
-
 static void
 make_ends(PulseGraph *graph)
 {
@@ -474,7 +467,7 @@ make_ends(PulseGraph *graph)
 	for (int i = 0; i < size; i++)
 	{
 		n_roots += graph->nodes[graph->by_rank[i]]->n_preds == 0;
-		n_sinks += is_sink(graph->nodes[graph->by_rank[i]]);
+		n_sinks += graph->nodes[graph->by_rank[i]]->n_succs == 0;
 	}
 	if (n_roots + n_sinks > graph->cap_ends)
 	{
@@ -490,7 +483,7 @@ make_ends(PulseGraph *graph)
 
 		if (graph->nodes[at]->n_preds == 0)
 			graph->roots[graph->n_roots++] = at;
-		if (is_sink(graph->nodes[at]))
+		if (graph->nodes[at]->n_succs == 0)
 			graph->sinks[graph->n_sinks++] = at;
 	}
 }
