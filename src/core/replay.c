@@ -209,6 +209,36 @@ pulse_graph_replay(const PulseGraph *base, const PulseGrowthRecord *records, int
 	return graph;
 }
 
+/* The innermost scope that a node which has been replaced was in, by its id; or NULL. */
+static PulseScope *
+scope_by_id(const PulseGraph *graph, const char *id)
+{
+	PulseScope *found = NULL;
+	size_t len = strlen(id);
+	uint32 longest = 0;
+
+	for (int i = 0; i < graph->n_scopes; i++)
+	{
+		PulseScope *scope = graph->scopes[i];
+		const PulseNode *composite;
+		char instance[32] = "";
+
+		if (scope == NULL)
+			continue;
+		composite = graph->nodes[scope->anchor];
+		if (composite->id_len < longest || composite->id_len >= len || id[composite->id_len] != ':' ||
+			memcmp(id, composite->id, composite->id_len) != 0)
+			continue;
+		if (scope->kind != PULSE_SCOPE_BRANCH)
+			snprintf(instance, sizeof(instance), "%s_%d:", scope->kind == PULSE_SCOPE_ITEM ? "item" : "iter", scope->index);
+		if (strncmp(id + composite->id_len + 1, instance, strlen(instance)) != 0)
+			continue;
+		found = scope;
+		longest = composite->id_len;
+	}
+	return found;
+}
+
 bool
 pulse_state_replay(PulseRunState *run, const PulseGrowthRecord *records, int n,
 				   PulseArena *arena, const char **why)
@@ -225,6 +255,7 @@ pulse_state_replay(PulseRunState *run, const PulseGrowthRecord *records, int n,
 	for (int i = 0; i < n; i++)
 	{
 		const PulseGrowthRecord *record = &records[i];
+		PulseScope *scope;
 		int anchor;
 
 		run->n_records = Max(run->n_records, record->id);
@@ -235,9 +266,12 @@ pulse_state_replay(PulseRunState *run, const PulseGrowthRecord *records, int n,
 				spent = record;
 			continue;
 		}
+
+		/* one that was rejected: its node may have been replaced since */
 		anchor = pulse_graph_find(graph, record->anchor, strlen(record->anchor));
-		if (anchor >= 0 && graph->nodes[anchor]->scope != NULL)
-			pulse_scope_add_record(graph->nodes[anchor]->scope, record->id);
+		scope = anchor >= 0 ? graph->nodes[anchor]->scope : scope_by_id(graph, record->anchor);
+		if (scope != NULL)
+			pulse_scope_add_record(scope, record->id);
 	}
 	pulse_diag_init(&diag, arena);
 	run->spent = spent != NULL;

@@ -357,6 +357,57 @@ test_behind_a_guarded_node(void)
 	pulse_arena_free(arena);
 }
 
+/* Records of this run as they would be stored. */
+static void
+keep_records(Bench *b, PulseGrowthRecord *records, int *n)
+{
+	for (int i = 0; i < b->step.n_commands; i++)
+	{
+		const PulseCommand *cmd = &b->step.commands[i];
+
+		if (cmd->kind == PULSE_CMD_GROWTH && !cmd->growth->renewed)
+			records[(*n)++] = *cmd->growth;
+	}
+}
+
+/*
+ * A proposal was rejected in a round and the node replaced then: when the run is loaded again
+ * that record still belongs to the round, and goes with it.
+ */
+static void
+test_rejected_and_replaced(void)
+{
+	static const char *const rewrite =
+		"{\"form\":\"replace\",\"fragment\":{\"nodes\":{\"p\":{\"action\":\"x\"}}}}";
+	static const char *const large =
+		"{\"form\":\"replace\",\"fragment\":{\"nodes\":{\"p\":{\"noop\":true},\"q\":{\"noop\":true}}}}";
+	PulseGrowthRecord records[8];
+	PulseRunState *again;
+	const char *why = NULL;
+	int n = 0;
+	bool found = false;
+	Bench b;
+
+	open_bench(&b,
+			   "{\"nodes\":{\"r\":{\"repeat\":{\"while\":\"$.round < 2\",\"max\":2,\"body\":{\"nodes\":{"
+			   "\"a\":{\"action\":\"x\"}}}}}},\"budget\":{\"nodes\":1}}",
+			   "0");
+	keep_records(&b, records, &n);
+	propose(&b, "r:iter_1:a", large);
+	keep_records(&b, records, &n);
+	propose(&b, "r:iter_1:a", rewrite);
+	keep_records(&b, records, &n);
+	is(status(&b, "r:iter_1:a:p"), "running", "rejected once, then replaced");
+	ok(n == 3 && !records[1].admitted && records[2].admitted, "three growths are on record");
+	again = pulse_state_create(b.graph);
+	ok(pulse_state_replay(again, records, n, b.scratch, &why), "the run can be loaded");
+	for (int i = 0; again->graph->n_scopes == 1 && i < again->graph->scopes[0]->n_records; i++)
+		found |= again->graph->scopes[0]->records[i] == records[1].id;
+	ok(found, "the rejected one belongs to the round");
+	pulse_state_free(again);
+	close_bench(&b);
+}
+
 /* Rounds of many nodes and growths, all in a few steps: what they leave goes at linear cost. */
 static void
 test_large_rounds(void)
@@ -395,6 +446,7 @@ main(void)
 	test_retry_handlers();
 	test_child_of_a_round();
 	test_behind_a_guarded_node();
+	test_rejected_and_replaced();
 	test_large_rounds();
 	return tap_done();
 }
