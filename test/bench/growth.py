@@ -12,7 +12,7 @@ import tempfile
 import time
 
 ROUNDS_OF_REPEAT = int(os.environ.get("BENCH_REPEAT", "100000"))
-SCALE = float(os.environ.get("BENCH_SCALE", "1"))
+ROUNDS_OF_CALLS = int(os.environ.get("BENCH_REPEAT_CALLS", "10000"))
 
 GROW = {"form": "append",
         "fragment": {"nodes": {"a": {"noop": True}, "b": {"noop": True, "after": ["a"]}}}}
@@ -25,6 +25,9 @@ WORKFLOWS = {
     "repeat": {"nodes": {"r": {"repeat": {
         "body": {"nodes": {"n": {"pure": {"n": {"$": "$.round"}}}}},
         "while": "$.round < %d" % ROUNDS_OF_REPEAT, "max": ROUNDS_OF_REPEAT}}}},
+    "repeat_http": {"nodes": {"r": {"repeat": {
+        "body": {"nodes": {"n": {"action": "bench.fast", "input": {"i": {"$": "$.round"}}}}},
+        "while": "$.round < %d" % ROUNDS_OF_CALLS, "max": ROUNDS_OF_CALLS}}}},
     "leaf": {"nodes": {"n": {"noop": True}}},
     "parent": {"nodes": {"c": {"workflow": "leaf"}}},
 }
@@ -111,12 +114,12 @@ def g3(b):
              more={"seconds": round(seconds, 3), "per_node": b.per_node(before, after, 10000)})
 
 
-def g4(b):
-    """a repeat of 100,000 rounds: what the last rounds cost against the first, and what is kept"""
+def repeat(b, workload, workflow, rounds, what):
+    """One run of so many rounds: the rate, the last tenth against the first, the rows kept."""
     b.off()
     b.empty()
     b.on()
-    run = b.q("SELECT pulse.submit('repeat')")
+    run = b.q("SELECT pulse.submit('%s')" % workflow)
     marks = []
     begun = time.monotonic()
     rows = 0
@@ -133,6 +136,8 @@ def g4(b):
         if time.monotonic() - begun > 600:
             raise RuntimeError("the repeat has not ended after 10 min, round %s" % done)
         time.sleep(0.005)
+    if status != "completed":
+        raise RuntimeError("the repeat ended as %s" % status)
     seconds = marks[-1][1]
 
     def cost(low, high):
@@ -141,11 +146,21 @@ def g4(b):
         z = next(m for m in marks if m[0] >= high)
         return (z[1] - a[1]) / max(1, z[0] - a[0])
 
-    tenth = ROUNDS_OF_REPEAT // 10
-    b.figure("G4", "rounds", ROUNDS_OF_REPEAT / seconds, "rounds/s", more={"seconds": round(seconds, 3)})
-    b.figure("G4", "last tenth against first", cost(ROUNDS_OF_REPEAT - tenth, ROUNDS_OF_REPEAT) / cost(1, tenth),
+    tenth = rounds // 10
+    b.figure(workload, what, rounds / seconds, "rounds/s", more={"seconds": round(seconds, 3)})
+    b.figure(workload, "last tenth against first", cost(rounds - tenth, rounds) / cost(1, tenth),
              "times", 1.2, None, relative=False, less=True)
-    b.figure("G4", "rows kept of the live run", rows, "rows", relative=False)
+    b.figure(workload, "rows kept of the live run", rows, "rows", relative=False)
+
+
+def g4(b):
+    """a repeat of 100,000 rounds: what the last rounds cost against the first, and what is kept"""
+    repeat(b, "G4", "repeat", ROUNDS_OF_REPEAT, "rounds")
+
+
+def g4h(b):
+    """the same with a real call in each round, one after the other"""
+    repeat(b, "G4h", "repeat_http", ROUNDS_OF_CALLS, "rounds with a call")
 
 
 def g5(b):
@@ -154,4 +169,4 @@ def g5(b):
     b.figure("G5", "child runs", d["value"] / 2, "runs/s", more={"per_node": d["per_node"]})
 
 
-WORKLOADS = {"G1": g1, "G2": g2, "G3": g3, "G4": g4, "G5": g5}
+WORKLOADS = {"G1": g1, "G2": g2, "G3": g3, "G4": g4, "G4h": g4h, "G5": g5}
