@@ -94,6 +94,7 @@ pulse_step_renew(PulseStep *step, PulseRunState *run, int id, const char *anchor
 		cmd->id = record->anchor;
 	}
 	record->detail = detail;
+	record->hash = NULL;
 
 	/* proposals of rounds that are over are forgotten, but not what they have cost */
 	if (run->spent)

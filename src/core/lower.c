@@ -20,6 +20,9 @@
 /* What a round counts towards the cut of a long step. */
 #define ROUND_WEIGHT 32
 
+/* Nodes of a graph whose every revision gets a hash: it costs a walk over the graph. */
+#define SMALL_GRAPH 256
+
 static void
 put(PulseJsonPair *pairs, uint32 *n, const char *key, const PulseJson *value)
 {
@@ -31,6 +34,13 @@ put(PulseJsonPair *pairs, uint32 *n, const char *key, const PulseJson *value)
  * Lowering
  * ---------------------------------------------------------------------
  */
+
+/* What comes in within a round goes with it, mostly before anybody looks. */
+static bool
+in_round(const PulseNode *node)
+{
+	return pulse_scope_of(node, PULSE_SCOPE_ROUND) != NULL;
+}
 
 /* Puts the instances into the graph and lets them run; detail is what is recorded of it. */
 static void
@@ -74,6 +84,10 @@ lower(PulseStep *step, PulseRunState *run, int node, PulseLowering *low, const c
 	if (low->kind == PULSE_SCOPE_ITEM)
 		pulse_state_start_items(run, graph->scopes[low->first_scope]);
 	step->activated += low->n_new;
+
+	/* while the graph is small, each of its revisions has a hash */
+	if (pulse_graph_size(graph) <= SMALL_GRAPH && !in_round(graph->nodes[low->anchor]))
+		pulse_step_hash(step, run);
 }
 
 static const PulseJson *
